@@ -246,19 +246,28 @@ fn is_shared(sets: &BTreeMap<&str, BTreeSet<Facet>>, metric: &str) -> bool {
 pub fn why_none(runs: &[ComparedRun]) -> &'static str {
     if runs.iter().any(|s| s.row.experiment() != runs[0].row.experiment()) {
         "these experiments have no metric in common"
-    } else {
+    } else if runs.iter().any(|s| s.row.live()) {
         "nothing is recorded yet"
+    } else {
+        "nothing was recorded"
     }
 }
 
-/// Returns the metrics of each experiment, some by name: `fit: loss, norm and 3 more`.
+/// Returns the metrics of each experiment, some by name: `fit: loss, norm and 3 more`. What gradtop itself measures is named only
+/// where there is nothing else.
 pub fn metrics_by_experiment(runs: &[ComparedRun]) -> Vec<String> {
+    let lives = |id: &str| runs.iter().any(|s| s.row.experiment() == id && s.row.live());
     let words = |(experiment, own): (&str, BTreeSet<Facet>)| {
         let all: BTreeSet<&str> =
             own.iter().map(|f| f.metric.as_str()).filter(|metric| !is_system_metric(metric)).collect();
         let named: Vec<&str> = all.iter().copied().take(NAMED).collect();
         let more = if all.len() > NAMED { format!(" and {} more", all.len() - NAMED) } else { String::new() };
-        let named = if named.is_empty() { "nothing yet".to_owned() } else { named.join(", ") };
+        let none = match (own.is_empty(), lives(experiment)) {
+            (false, _) => "only measurements of the system",
+            (true, true) => "nothing yet",
+            (true, false) => "nothing",
+        };
+        let named = if named.is_empty() { none.to_owned() } else { named.join(", ") };
         clean(&format!("{experiment}: {named}{more}"))
     };
     by_experiment(runs).into_iter().map(words).collect()

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gradtop_store::{ParamValue, SeriesKey};
+use gradtop_store::{ParamValue, SeriesKey, State};
 use gradtop_tests::run_fixtures::{RunFixtures, Spec, run};
 
 use super::table::{ComparisonTable, Sort, Statistic};
@@ -91,7 +91,13 @@ fn runs_of_several_experiments_share_only_what_both_have() {
         [none_shared(&apart, &facets(&apart, &[])), none_shared(&all, &facets(&all, &[]))],
         [true, false]
     );
-    assert_eq!(why_none(&apart[..1]), "nothing is recorded yet");
+    assert_eq!(why_none(&apart[..1]), "nothing was recorded");
+    let measured = run("images", "c", 3).series("system/cpu", None, &points);
+    let specs = vec![measured, run("live", "d", 4).at(State::Running, 5), run("text", "e", 5)];
+    let (_bench, bare) = runs(specs, &["c", "d", "e"]);
+    let words = ["images: only measurements of the system", "live: nothing yet", "text: nothing"];
+    assert_eq!(metrics_by_experiment(&bare), words);
+    assert_eq!(why_none(&bare[1..2]), "nothing is recorded yet");
 }
 
 #[test]

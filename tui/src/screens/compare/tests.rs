@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crossterm::event::{KeyModifiers, MouseButton, MouseEvent, MouseEventKind};
-use gradtop_store::{ParamValue, State};
+use gradtop_store::{ParamValue, SeriesKey, State};
 
 use crate::app::Msg;
 use crate::app::testing::{Bench, SIZES, Spec, beside_cuts, run};
@@ -227,6 +227,32 @@ fn a_cursor_tells_every_lines_value() {
 }
 
 #[test]
+fn at_the_cursor_an_ended_run_has_its_last_value_and_one_that_begins_later_none() {
+    let late: Vec<(i64, f64)> = curve(3.0, 1.0).split_off(100);
+    let specs = vec![
+        run("fit", "short", 3).series("loss", None, &[(0, 4.0), (1, 8.0), (20, 2.5)]),
+        run("fit", "late", 2).series("loss", None, &late),
+        run("fit", "whole", 1).series("loss", None, &curve(3.0, 1.0)),
+    ];
+    let (mut bench, mut runs) = open(Bench::of(specs), &["short", "late", "whole"]);
+    bench.keys("end");
+    read(&mut bench, &mut runs);
+    let row = |bench: &Bench, name: &str| {
+        let screen = bench.screen();
+        let row = screen.lines().find(|line| line.contains(name) && line.contains("finished"));
+        row.unwrap_or_else(|| panic!("{name}: {screen}"))
+            .split_whitespace()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
+    let short = row(&bench, "short").join(" ");
+    assert!(short.contains("2.5") && short.contains("20 (last)"), "{short}");
+    bench.keys("home");
+    read(&mut bench, &mut runs);
+    assert!(row(&bench, "late").contains(&"–".to_owned()), "{}", bench.screen());
+}
+
+#[test]
 fn zoom_goes_in_and_comes_back() {
     let (mut bench, _runs) = bench();
     bench.keys("0");
@@ -404,6 +430,21 @@ fn of_runs_that_share_no_metric_it_says_what_each_has() {
         let (bench, _runs) = open(Bench::of(specs()), names);
         let screen = bench.screen();
         assert_eq!(screen.contains("no series in common"), none, "{screen}");
+    }
+}
+
+#[test]
+fn experiments_whose_common_metric_has_no_common_series_say_so_first() {
+    let split = |name: &str, experiment: &str, split: &str| {
+        let key = SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric("loss") };
+        run(experiment, name, 1).logged(key, &[(0, 1.0), (1, 0.5)])
+    };
+    for size in [(40, 15), (60, 24), (80, 24), (120, 36)] {
+        let mut apart = Bench::of(vec![split("a", "fit", "train"), split("b", "images", "val")]);
+        apart.resize(size.0, size.1);
+        let (bench, _runs) = open(apart, &["a", "b"]);
+        let screen = bench.screen();
+        assert!(screen.contains("no series in common") && !screen.contains("they share"), "{screen}");
     }
 }
 

@@ -79,9 +79,11 @@ impl Compare {
             return;
         }
         let experiments: BTreeSet<&str> = compared.runs.iter().map(|s| s.row.experiment()).collect();
+        let drawn = compared.read && !compared.facets.is_empty();
+        let apart = drawn && none_shared(&compared.runs, &compared.facets);
         let of = match experiments.iter().next() {
             Some(one) if experiments.len() == 1 => clean(one),
-            _ if compared.facets.is_empty() => format!("{} experiments", experiments.len()),
+            _ if compared.facets.is_empty() || apart => format!("{} experiments", experiments.len()),
             _ => format!("{} experiments, the metrics they share", experiments.len()),
         };
         let mut pen = Pen::row(frame.buffer_mut(), theme, area, 0);
@@ -89,6 +91,12 @@ impl Compare {
         // The table names them, too.
         if area.width >= NARROW {
             pen.put(" of ", theme.dim()).put(&of, theme.bold());
+        }
+        if apart {
+            pen.skip(3).put("no series in common", theme.wait());
+        }
+        if compared.gone > 0 {
+            pen.skip(3).put(&format!("{} gone", compared.gone), theme.alert());
         }
         let fact = |pen: &mut Pen<'_>, name: &str, value: &str| {
             pen.skip(3).put(name, theme.dim()).skip(1).put(value, theme.text());
@@ -100,13 +108,6 @@ impl Compare {
             for words in self.charts.facts(scene).into_iter().chain(self.charts.cursor_words(scene)) {
                 pen.skip(3).put(&words, theme.text());
             }
-        }
-        let drawn = compared.read && !compared.facets.is_empty();
-        if drawn && none_shared(&compared.runs, &compared.facets) {
-            pen.skip(3).put("no series in common", theme.wait());
-        }
-        if compared.gone > 0 {
-            pen.skip(3).put(&format!("{} gone", compared.gone), theme.alert());
         }
         if self.pane != Pane::Table && !self.charts.is_empty() {
             let room = pen.room().saturating_sub(3);
