@@ -55,11 +55,10 @@ impl Screen for Help {
     }
 
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
-        let lines = self.lines(shared);
-        let top = self.scroll.top(lines.len(), area.height.into());
+        let lines = widgets::page(self.lines(shared), self.scroll, area.height.into(), shared.theme);
         let left = 2.min(area.width);
         let inner = Rect { x: area.x + left, width: area.width - left, ..area };
-        widgets::lines(lines.into_iter().skip(top), shared.theme, frame, inner);
+        widgets::lines(lines, shared.theme, frame, inner);
     }
 }
 

@@ -155,10 +155,13 @@ impl Screen for Views {
     fn view(&self, shared: &Shared, frame: &mut Frame<'_>, area: Rect) {
         let (theme, room) = (shared.theme, dialog::room(area));
         let line = |text: &str| fit(text, room, theme.ascii());
-        let mut lines = vec![Line::styled(line("Views of the list"), theme.bold()), Line::default()];
         let all = self.all.iter().flatten();
         // The chosen view stays visible.
         let seen = usize::from(area.height).saturating_sub(10).max(1);
+        let count = all.clone().count();
+        let place = if count > seen { format!(": {} of {count}", self.at + 1) } else { String::new() };
+        let head = line(&format!("Views of the list{place}"));
+        let mut lines = vec![Line::styled(head, theme.bold()), Line::default()];
         for (i, (name, view)) in all.enumerate().skip((self.at + 1).saturating_sub(seen)).take(seen) {
             let text = line(&format!("{}  {}", clean(name), words(view)));
             let style = if i == self.at { theme.accent() } else { theme.text() };

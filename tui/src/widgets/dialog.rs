@@ -9,6 +9,7 @@ use ratatui::widgets::{Block, BorderType, Clear};
 use super::Input;
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
+use gradtop_chart::number;
 
 /// The width of the text in a dialog.
 pub(crate) fn room(area: Rect) -> usize {
@@ -21,10 +22,16 @@ pub(crate) fn draw(mut lines: Vec<Line<'static>>, theme: Theme, frame: &mut Fram
     if low {
         lines.retain(|line| !line.spans.iter().all(|span| span.content.is_empty()));
     }
-    let above = if low { 1 } else { 2 };
+    let above: usize = if low { 1 } else { 2 };
+    // The last line, with the keys, stays.
+    let (room, last) = (usize::from(area.height).saturating_sub(above + 1), lines.len().saturating_sub(1));
+    if last >= room && room > 2 {
+        let hidden = number::counted(last + 2 - room, "more line");
+        lines.splice(room - 2..last, [Line::styled(hidden, theme.dim())]);
+    }
     let inner = lines.iter().map(|line| width_of(&line.to_string())).max().unwrap_or(0) as u16;
     let width = (inner + 6).min(area.width);
-    let height = (lines.len() as u16 + 2 * above).min(area.height);
+    let height = ((lines.len() + 2 * above) as u16).min(area.height);
     let outer =
         Rect { x: area.x + (area.width - width) / 2, y: area.y + (area.height - height) / 3, width, height };
     frame.render_widget(Clear, outer);
@@ -33,9 +40,9 @@ pub(crate) fn draw(mut lines: Vec<Line<'static>>, theme: Theme, frame: &mut Fram
     frame.render_widget(block, outer);
     let inside = Rect {
         x: outer.x + 3,
-        y: outer.y + above,
+        y: outer.y + above as u16,
         width: outer.width.saturating_sub(4),
-        height: outer.height.saturating_sub(above + 1),
+        height: outer.height.saturating_sub(above as u16 + 1),
     };
     super::lines(lines, theme, frame, inside.intersection(area));
 }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line, Span};
 
-use super::Input;
+use super::{Input, Scroll};
 use gradtop_chart::cells::text::{fit, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
 
@@ -21,6 +21,25 @@ pub(crate) fn lines(
     for (line, y) in lines.into_iter().zip(area.y..area.bottom()) {
         draw(&cut(line, area.width.into(), theme.ascii()), frame.buffer_mut(), Rect { y, height: 1, ..area });
     }
+}
+
+/// Returns the lines of a scrolled page; if there are more below, the last row says how many.
+pub(crate) fn page(
+    lines: Vec<Line<'static>>,
+    scroll: Scroll,
+    height: usize,
+    theme: Theme,
+) -> Vec<Line<'static>> {
+    let top = scroll.top(lines.len(), height);
+    // The row of the sign hides a line, too.
+    let below = lines.len().saturating_sub(top + height) + 1;
+    let told = below > 1 && height > 2;
+    let mut page: Vec<Line<'static>> = lines.into_iter().skip(top).take(height - usize::from(told)).collect();
+    if told {
+        let margin = if page[0].to_string().starts_with(' ') { " " } else { "" };
+        page.push(Line::styled(format!("{margin}{below} more lines: PgDn"), theme.dim()));
+    }
+    page
 }
 
 /// Draws a line. Each part begins where the one before ends in cells: as a text, Arabic is narrower than its letters.
@@ -103,6 +122,22 @@ mod tests {
             draw(&spans.collect::<Line<'_>>(), &mut buffer, area);
             assert_eq!(gradtop_chart::cells::text::plain(&buffer).trim_end(), format!("{text} |"));
         }
+    }
+
+    #[test]
+    fn a_page_says_how_many_lines_are_below_and_scrolling_shows_each() {
+        let all: Vec<Line<'static>> = (0..23).map(|i| Line::raw(format!("line {i}"))).collect();
+        let mut scroll = Scroll::default();
+        let shown = |scroll: Scroll| {
+            let page = page(all.clone(), scroll, 10, Theme::default());
+            page.iter().map(ToString::to_string).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(scroll)[8..], ["line 8", "14 more lines: PgDn"]);
+        scroll.go(super::super::Move::Page(1), all.len(), 10, false);
+        assert_eq!(shown(scroll)[0], "line 9");
+        scroll.go(super::super::Move::Last, all.len(), 10, false);
+        assert_eq!(shown(scroll)[9], "line 22");
+        assert_eq!(page(all[..10].to_vec(), scroll, 10, Theme::default()), all[..10]);
     }
 
     #[test]

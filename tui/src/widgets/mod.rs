@@ -11,7 +11,7 @@ mod spark;
 
 pub(crate) use chart::{ChartCache, ChartCell, Turn, Turns};
 pub(crate) use input::{Edit, Input};
-pub(crate) use lines::{lines, paragraph, said, typed};
+pub(crate) use lines::{lines, page, paragraph, said, typed};
 pub(crate) use progress::progress_bar;
 pub(crate) use scroll::{Move, Scroll, Way, around};
 pub(crate) use spark::sparkline;

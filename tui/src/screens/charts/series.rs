@@ -56,7 +56,9 @@ pub(super) fn view(scene: &Scene<'_>, names: &[String], here: &str, frame: &mut 
     let place = Rect { x: area.right() - width as u16, y: area.y, width: width as u16, height };
     frame.render_widget(Clear, place);
     let edge = || Span::styled(theme.glyph("│ ", "| "), theme.dim());
-    let mut lines = vec![Line::from(vec![edge(), Span::styled("Series", theme.bold())])];
+    let hidden = names.len() > rows;
+    let head = if hidden { format!("Series {} of {}", at + 1, names.len()) } else { "Series".to_owned() };
+    let mut lines = vec![Line::from(vec![edge(), Span::styled(head, theme.bold())])];
     if names.is_empty() {
         lines.push(Line::from(vec![edge(), Span::styled("no series on this page", theme.dim())]));
     }

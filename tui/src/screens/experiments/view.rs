@@ -99,22 +99,10 @@ impl Experiments {
             Pen::row(buffer, shared.theme, Rect { x: area.x + 1, y, width, height: 1 }, 0).rule();
         }
         let Some(row) = rows.get(self.cursor) else { return };
-        let lines = details(shared.theme, row, usize::from(place.details.width));
-        let height = usize::from(place.details.height);
-        let top = self.details.top(lines.len(), height);
-        let below = lines.len().saturating_sub(top + height);
-        // The last row shows how much is hidden.
-        let shown = if below > 0 { height.saturating_sub(1) } else { height };
-        for (i, line) in lines.iter().skip(top).take(shown).enumerate() {
-            let mut pen = Pen::row(buffer, shared.theme, place.details, i as u16);
-            for span in line {
-                pen.put(&span.content, span.style);
-            }
-        }
-        if below > 0 {
-            let more = format!("{} more lines: PgDn", below + 1);
-            Pen::row(buffer, shared.theme, place.details, shown as u16).put(&more, shared.theme.dim());
-        }
+        let details = details(shared.theme, row, usize::from(place.details.width));
+        let lines = details.into_iter().map(Line::from).collect();
+        let lines = widgets::page(lines, self.details, place.details.height.into(), shared.theme);
+        widgets::lines(lines, shared.theme, frame, place.details);
     }
 
     fn list(&self, rows: &[Row<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {

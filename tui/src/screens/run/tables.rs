@@ -6,7 +6,7 @@ use ratatui::text::{Line, Span};
 use super::pane::{Page, Rows};
 use crate::print::clean;
 use crate::screens::shared::Shared;
-use crate::widgets::{Move, Scroll};
+use crate::widgets::{Move, Scroll, page};
 use gradtop_chart::cells::align::{Align, align, pad};
 use gradtop_chart::cells::text::{fit, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Theme;
@@ -177,9 +177,7 @@ impl Tables {
             out.push(Line::styled(" reading…", shared.theme.dim()));
         } else if self.is_record(width) {
             let lines = self.record(shared.theme, width);
-            let height = Self::record_height(area);
-            let top = self.down.top(lines.len(), height);
-            out.extend(lines.into_iter().skip(top).take(height));
+            out.extend(page(lines, self.down, Self::record_height(area), shared.theme));
             out.push(self.foot(shared, 1, false));
         } else {
             out.extend(self.page(shared, width, Self::height(area)));
@@ -406,6 +404,9 @@ mod tests {
             let beside = shown.lines().any(|line| line.contains("part") && line.contains("statement"));
             assert!(whole && beside == (width == 200), "{width}: {shown}");
         }
+        let low = tables.lines(&bench.app.shared, 40, 7);
+        let low: Vec<String> = low.iter().map(|line| line.to_string().trim().to_owned()).collect();
+        assert!(low[5].ends_with("more lines: PgDn") && low[6] == "rows 1 to 1 of 1", "{low:?}");
         // Of several rows, texts have the lines that would be empty.
         let end = |i: usize| format!("ends with word-{i}");
         let texts = |what: &str| (0..3).map(|i| format!("{what} {sentence} {}", end(i))).collect();

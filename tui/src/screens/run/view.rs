@@ -69,10 +69,9 @@ impl RunScreen {
                 widgets::lines(self.tables.lines(shared, width, height), shared.theme, frame, body);
             }
             Pane::Events | Pane::Params => {
-                let lines = self.lines_of(shared, width);
                 let scroll = if self.pane == Pane::Events { self.events.scroll } else { self.params };
-                let top = scroll.top(lines.len(), height);
-                widgets::lines(lines.into_iter().skip(top), shared.theme, frame, body);
+                let lines = widgets::page(self.lines_of(shared, width), scroll, height, shared.theme);
+                widgets::lines(lines, shared.theme, frame, body);
             }
         }
     }
