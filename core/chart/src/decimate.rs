@@ -52,6 +52,24 @@ pub struct Thinned {
     pub unplottable_points: usize,
 }
 
+impl Thinned {
+    /// Returns the columns in which the line goes beyond a range, and whether above it. Of those less than `apart` columns from
+    /// each other only the first.
+    pub(crate) fn beyond(&self, (low, high): (f64, f64), apart: i32) -> impl Iterator<Item = (i32, bool)> {
+        let mut next = [i32::MIN; 2];
+        let both = move |c: &Column| [(c.at, c.min < low, false), (c.at, c.max > high, true)];
+        let all = self.segments.iter().flatten().flat_map(both);
+        all.filter_map(move |(at, is_beyond, above)| {
+            let next = &mut next[usize::from(above)];
+            if !is_beyond || at < *next {
+                return None;
+            }
+            *next = at + apart;
+            Some((at, above))
+        })
+    }
+}
+
 /// Downsamples points in their order. `column` returns a point's column, or `None` if its x has no position, in which
 /// case the line is interrupted; `takes` returns whether a finite value has a position on the y axis.
 pub fn thin(
@@ -107,6 +125,20 @@ mod tests {
             1 => Just(f64::NEG_INFINITY),
             1 => Just(0.0),
         ]
+    }
+
+    #[test]
+    fn what_lies_beyond_an_axis_is_marked_where_it_begins_and_not_in_each_column() {
+        let value = |x: i32| match x {
+            10..=40 => 9.0,
+            60 => -9.0,
+            _ => 0.0,
+        };
+        let points = (0..100).map(|x| (f64::from(x), value(x)));
+        let thinned = thin(points, |x| Some(x as i32), |_| true);
+        let beyond: Vec<_> = thinned.beyond((-1.0, 1.0), 12).collect();
+        assert_eq!(beyond, [(10, true), (22, true), (34, true), (60, false)]);
+        assert_eq!(thinned.beyond((-9.0, 9.0), 12).count(), 0);
     }
 
     proptest! {

@@ -190,6 +190,8 @@ pub struct Axis {
     pub clock: Option<TimeZone>,
     /// The range; `None` to fit the data.
     pub range: Option<(f64, f64)>,
+    /// Whether the range leaves out extremes, which are marked at its ends.
+    pub clipped: bool,
 }
 
 impl Axis {

@@ -48,6 +48,9 @@ pub(super) fn marks(canvas: &mut Canvas, scene: Scene<'_>) -> BTreeSet<usize> {
     unplottable.into_iter().map(|(column, _)| column).collect()
 }
 
+/// The least distance in columns of two marks of what lies beyond an axis.
+const BEYOND: usize = 6;
+
 /// A column, a row, and what is drawn there.
 type Marker = (usize, usize, char, Paint);
 
@@ -88,6 +91,7 @@ impl<'a> Layers<'a> {
                     let glyph = marker(mark.marker, look.glyphs.ascii());
                     self.markers.extend(markers.map(|(column, row)| (column, row, glyph, mark.paint)));
                 }
+                self.beyond(mark, &thinned);
                 let (across, last) = (look.glyphs.dots().0, area.width - 1);
                 let column = |at: i32| (at as usize / across).min(last);
                 self.unplottable.extend(thinned.unplottable.iter().map(|(at, why)| (column(*at), *why)));
@@ -98,6 +102,9 @@ impl<'a> Layers<'a> {
                     join(&mut self.raster, (x, y), &dots, pen);
                 }
                 self.points(mark, (x, y), &dots, pen);
+                if chart.axis(mark.side).clipped {
+                    self.beyond(mark, &dots.thin(x, y));
+                }
                 let column = |x: &f64| area.column_of(&domain.x, *x);
                 let odd = |(x, y): (&f64, &f64)| column(x).zip(Unplottable::of(*y, |v| span.scale.takes(v)));
                 self.unplottable.extend(x.iter().zip(y).filter_map(odd));
@@ -128,6 +135,22 @@ impl<'a> Layers<'a> {
         } else {
             segments.for_each(|(from, to)| self.raster.line(from, to, pen));
         }
+    }
+
+    /// Marks where a series goes beyond a clipped axis. Its sign is smaller than the triangles that are markers.
+    fn beyond(&mut self, mark: &Mark, thinned: &Thinned) {
+        let Scene { chart, domain, area, look } = self.scene;
+        if mark.faint || !chart.axis(mark.side).clipped {
+            return;
+        }
+        let (span, across) = (domain.vertical(mark.side), look.glyphs.dots().0);
+        let signs = if look.glyphs.ascii() { ['v', '^'] } else { ['▾', '▴'] };
+        let beyond = thinned.beyond((span.low, span.high), (BEYOND * across) as i32);
+        self.markers.extend(beyond.map(|(at, above)| {
+            let row = if above { 0 } else { area.height - 1 };
+            let column = (at.max(0) as usize / across).min(area.width - 1);
+            (column, row, signs[usize::from(above)], mark.paint)
+        }));
     }
 
     /// Draws points: few as markers, many as dots.
@@ -232,27 +255,36 @@ fn unplottable_glyph(why: Unplottable, ascii: bool) -> char {
 const MAX_SEPARATE_NOTES: usize = 3;
 
 /// Points of a mark without a position on the axis: why, and how many of how many. For marks whose points represent
-/// several values each, the number of non-finite values.
+/// several values each, the number of such values.
 #[derive(Default)]
 struct UnplottablePoints {
     points: BTreeMap<Unplottable, usize>,
     all: usize,
+    /// Whether there are values of 0 or less on a log axis: points, or values that are part of an average.
+    not_positive: bool,
     counted: Option<ValueCount>,
 }
 
 impl UnplottablePoints {
     /// Returns the points without a position of a mark, if any. A missing x only interrupts a line.
     fn of(mark: &Mark, domain: &Domain) -> Option<Self> {
-        let (Shape::Line { x, y } | Shape::Scatter { x, y, .. }) = &mark.shape else { return None };
         let span = domain.vertical(mark.side);
         let mut found = Self { counted: mark.counted, ..Self::default() };
+        let (x, y): (&[f64], &[f64]) = match &mark.shape {
+            Shape::Line { x, y } | Shape::Scatter { x, y, .. } => (x, y),
+            Shape::Band { .. } => (&[], &[]),
+            _ => return None,
+        };
         for (_, y) in x.iter().zip(y).filter(|(x, _)| !x.is_nan()) {
             found.all += 1;
             if let Some(odd) = Unplottable::of(*y, |v| span.scale.takes(v)) {
                 *found.points.entry(odd).or_default() += 1;
             }
         }
-        (!mark.faint && !found.points.is_empty()).then_some(found)
+        let averaged = mark.counted.is_some_and(|counted| counted.not_positive != Some(0));
+        found.not_positive =
+            found.points.contains_key(&Unplottable::NotPositive) || averaged && !span.scale.takes(0.0);
+        (!mark.faint && (found.not_positive || !found.points.is_empty())).then_some(found)
     }
 
     fn add(&mut self, other: &Self) {
@@ -260,6 +292,7 @@ impl UnplottablePoints {
             *self.points.entry(*odd).or_default() += n;
         }
         self.all += other.all;
+        self.not_positive |= other.not_positive;
         self.counted = match (self.counted, other.counted) {
             (Some(a), Some(b)) => Some(a + b),
             (a, b) => a.or(b),
@@ -283,27 +316,41 @@ impl UnplottablePoints {
         let about = if about { "about " } else { "" };
         let of = |what: &str, n: u64| format!("{what}: {about}{n} of {all} values");
         let odd = (!kinds.is_empty()).then(|| of(&kinds.join(", "), non_finite));
-        let low = self.points.contains_key(&Unplottable::NotPositive).then(|| {
+        let low = self.not_positive.then(|| {
+            // Only a point has a mark at the axis.
+            let is_marked = self.points.contains_key(&Unplottable::NotPositive);
             let what = what(Unplottable::NotPositive);
+            let what = if is_marked { what } else { what.trim_start_matches("↓ ") };
             not_positive.map_or(what.to_owned(), |n| of(what, n))
         });
         odd.into_iter().chain(low).collect::<Vec<_>>().join(", ")
     }
 }
 
-/// Returns notes about points without a position, per mark or for all marks together.
+/// Returns notes about points without a position, per mark or for all marks together, and about what lies beyond the axes.
 pub(crate) fn unplottable_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
     let of = |mark: &Mark| Some((mark.name.clone(), UnplottablePoints::of(mark, domain)?));
     let found: Vec<_> = chart.marks.iter().filter_map(of).collect();
+    let name = |name: &Option<String>| name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default();
+    let mut notes: Vec<String> =
+        found.iter().map(|(of, points)| format!("{}{}", name(of), points.in_words())).collect();
     if found.len() > MAX_SEPARATE_NOTES {
         let mut all = UnplottablePoints::default();
-        for (_, points) in &found {
-            all.add(points);
-        }
-        return vec![format!("{} series  {}", found.len(), all.in_words())];
+        found.iter().for_each(|(_, points)| all.add(points));
+        notes = vec![format!("{} series  {}", found.len(), all.in_words())];
     }
-    let name = |name: &Option<String>| name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default();
-    found.iter().map(|(of, points)| format!("{}{}", name(of), points.in_words())).collect()
+    // On a screen, what is shown says that it is clipped.
+    if !chart.compact && chart.marks.iter().any(|mark| is_cut(chart, domain, mark)) {
+        notes.push("triangles at an edge: values beyond the axis".to_owned());
+    }
+    notes
+}
+
+/// Returns whether a mark has values beyond a clipped axis.
+fn is_cut(chart: &Chart, domain: &Domain, mark: &Mark) -> bool {
+    let (Shape::Line { y, .. } | Shape::Scatter { y, .. }) = &mark.shape else { return false };
+    let Span { low, high, .. } = domain.vertical(mark.side);
+    !mark.faint && chart.axis(mark.side).clipped && y.iter().any(|v| v < low || v > high)
 }
 
 /// Returns the columns and rows of a few markers along a line, at other columns than those of other lines.

@@ -32,6 +32,8 @@ use theme::{Ink, Theme};
 const NARROWEST: usize = 58;
 /// Minimum height of a useful panel in rows.
 const LOWEST: usize = 14;
+/// Minimum height of its plot.
+const LEAST: usize = 5;
 
 /// Draws a figure, with panels side by side if they fit, else below each other. It is `width` wide and about `height`
 /// high, or higher if its panels need it.
@@ -48,8 +50,8 @@ pub fn figure(figure: &Figure, width: usize, height: usize, look: Theme) -> Buff
     let panel_width = (width - gap * (columns - 1)) / columns;
     let panel_height = (room / rows).max(LOWEST);
     // Many notes make it higher, instead of covering the plot.
-    let notes = figure.charts.iter().map(|panel| note_rows(panel, panel_width, look)).max().unwrap_or(0);
-    let panel_height = panel_height + notes.saturating_sub(panel_height / 4);
+    let needed = |panel| least_height(panel, (panel_width, panel_height), look);
+    let panel_height = figure.charts.iter().map(needed).max().unwrap_or(0).max(panel_height);
     let mut canvas = Canvas::new(width, titled + captions.len() + rows * panel_height, look, look.bold());
     canvas.text(0, 0, &head::cut(&figure.title, width, look.glyphs.ascii()), Ink::Bold);
     for (i, panel) in figure.charts.iter().enumerate() {
@@ -135,7 +137,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
         blank(&mut canvas, chart, top, look);
         return canvas.done();
     }
-    let Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip } =
+    let Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip, .. } =
         layout(chart, known, (width, height), head, look);
     if captioned {
         captions::above(&mut canvas, top, &captions::vertical(chart), ascii);
@@ -205,6 +207,8 @@ struct Layout {
     captioned: bool,
     /// Whether there is a row below for the colours of a field.
     strip: bool,
+    /// The number of rows below the plot.
+    below: usize,
 }
 
 fn layout(
@@ -251,7 +255,7 @@ fn layout(
         height: plot_height,
         dots: if filled { FILLED } else { look.glyphs.dots() },
     };
-    Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip }
+    Layout { domain, area, notes, y_ticks, y2_ticks, captioned, strip, below }
 }
 
 /// Returns where the plot of a chart will be and its ranges; `None` if there is no room or nothing to plot. Marks
@@ -280,11 +284,21 @@ pub(super) fn glyph_of(chart: &Chart, mark: &Mark, look: Theme) -> char {
     }
 }
 
-/// Returns how many rows the notes below a chart take.
-fn note_rows(chart: &Chart, width: usize, look: Theme) -> usize {
-    let known = Domain::known(chart).x && !chart.is_images();
-    let odd = if known { marks::unplottable_notes(chart, &Domain::of(chart)) } else { Vec::new() };
-    foot_notes(chart, &odd, width, look.glyphs.ascii()).len()
+/// Returns the height that leaves a plot of [`LEAST`] rows beside everything written around it.
+fn least_height(chart: &Chart, (width, mut height): (usize, usize), look: Theme) -> usize {
+    let known = Domain::known(chart);
+    // With the height, the head grows, too.
+    for _ in 0..3 {
+        let head = head::draw(&mut Canvas::unseen(width, height, look), chart, look);
+        let around = if known.x && !chart.is_images() {
+            let laid = layout(chart, known, (width, height), head, look);
+            laid.area.top + laid.below
+        } else {
+            head.rows + foot_notes(chart, &[], width, look.glyphs.ascii()).len()
+        };
+        height = height.max(around + LEAST);
+    }
+    height
 }
 
 fn foot_notes(chart: &Chart, odd: &[String], width: usize, ascii: bool) -> Vec<String> {
@@ -415,13 +429,28 @@ mod tests {
     fn many_notes_make_a_figure_higher_and_cover_no_axis() {
         let look = Theme { colours: Colours::None, ..Theme::default() };
         let notes: Vec<String> = (0..8).map(|i| format!("note {i}")).collect();
-        let line = Mark::new((Paint::Slot(0), 0), Shape::Line { x: vec![0.0, 10.0], y: vec![0.0, 10.0] });
-        let chart = Chart { marks: vec![line], notes: notes.clone(), ..Chart::default() };
-        let drawn = text::plain(&figure(&Figure { charts: vec![chart], ..Figure::default() }, 60, 14, look));
-        let axis = drawn.lines().position(|line| line.contains("└┬"));
-        let first = drawn.lines().position(|line| line == notes[0]);
-        assert!(axis.zip(first).is_some_and(|(axis, first)| axis + 1 < first), "{drawn}");
-        assert!(notes.iter().all(|note| drawn.lines().any(|line| line == note)), "{drawn}");
+        let line = Shape::Line { x: vec![0.0, 10.0], y: vec![0.0, 10.0] };
+        let (ten, z) = (|| (0..10).map(f64::from).collect(), (0..100).map(f64::from).collect());
+        let field = Field { x: ten(), y: ten(), z, label: "count".to_owned(), log: false };
+        for shape in [line, Shape::Heatmap(field)] {
+            let mark = |n| Mark {
+                name: Some(format!("series {n}")),
+                ..Mark::new((Paint::Slot(0), 0), shape.clone())
+            };
+            let x = crate::Axis { label: "step".to_owned(), ..crate::Axis::default() };
+            let marks = (0..8).map(mark).collect();
+            let chart = Chart { marks, x: x.clone(), y: x, notes: notes.clone(), ..Chart::default() };
+            for height in 8..24 {
+                let all = Figure { charts: vec![chart.clone()], ..Figure::default() };
+                let drawn = text::plain(&figure(&all, 60, height, look));
+                let axis = drawn.lines().position(|line| line.contains('└')).unwrap_or(usize::MAX - 4);
+                let first = drawn.lines().position(|line| line == notes[0]);
+                assert!(first.is_some_and(|first| axis + 2 < first), "{height}: {drawn}");
+                assert_eq!(drawn.lines().nth(axis + 2).map(str::trim), Some("step"), "{height}: {drawn}");
+                assert!(notes.iter().all(|note| drawn.lines().any(|line| line == note)), "{drawn}");
+                assert!(drawn.lines().filter(|line| line.contains(['│', '┤'])).count() >= LEAST, "{drawn}");
+            }
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::cells::raster::clip;
 use crate::cells::text::width_of;
 use crate::colour::{SHAPES, viridis};
 use crate::contour;
-use crate::decimate::{Column, Unplottable, thin};
+use crate::decimate::{Column, Thinned, Unplottable, thin};
 use crate::scale::{Scale, Span};
 use crate::shape::cell_edges;
 use crate::ticks::Powers;
@@ -32,9 +32,14 @@ pub(super) fn marks(pen: &mut Pen, chart: &Chart, plot: &Plot) {
             Shape::Rule { at } => rule(pen, mark, *at, plot),
             Shape::Contour(field) => contours(pen, chart, field, plot),
             Shape::Line { x, y } => {
-                line(pen, mark, (x, y), plot, (!chart.is_plain_line(mark)).then(|| chart.turn_of(i)));
+                let marked = (!chart.is_plain_line(mark)).then(|| chart.turn_of(i));
+                line(pen, mark, (x, y), plot, marked);
+                beyond(pen, chart, mark, (x, y), plot);
             }
-            Shape::Scatter { x, y, joined } => scatter(pen, mark, (x, y, *joined), plot),
+            Shape::Scatter { x, y, joined } => {
+                scatter(pen, mark, (x, y, *joined), plot);
+                beyond(pen, chart, mark, (x, y), plot);
+            }
             Shape::Heatmap(_)
             | Shape::Bars { .. }
             | Shape::Band { .. }
@@ -149,7 +154,7 @@ fn colour(mark: &Mark) -> String {
     hex(mark.paint.on_paper())
 }
 
-fn thinned(x: &[f64], y: &[f64], span: &Span, plot: &Plot) -> crate::decimate::Thinned {
+fn thinned(x: &[f64], y: &[f64], span: &Span, plot: &Plot) -> Thinned {
     let columns = plot.width * plot.density;
     let column = |v: f64| {
         let c = (plot.domain.x.unit(v) * columns).round();
@@ -193,6 +198,24 @@ fn line(pen: &mut Pen, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot, marke
         if let Some(c) = near.filter(|c| away(c.at) < plot.width * plot.density / f64::from(count)) {
             marker(pen, mark.marker, at(c.at, c.last), 4.2, &colour);
         }
+    }
+}
+
+/// The least distance of two marks of what lies beyond an axis.
+const BEYOND: f64 = 24.0;
+
+/// Marks where a series goes beyond a clipped axis, with a small triangle at its end.
+fn beyond(pen: &mut Pen, chart: &Chart, mark: &Mark, (x, y): (&[f64], &[f64]), plot: &Plot) {
+    let span = plot.domain.vertical(mark.side);
+    if mark.faint || !chart.axis(mark.side).clipped {
+        return;
+    }
+    for (at, above) in thinned(x, y, span, plot).beyond((span.low, span.high), (BEYOND * plot.density) as i32)
+    {
+        let x = plot.left + f64::from(at) / plot.density;
+        let (tip, rise) = if above { (plot.top - 4.0, 5) } else { (plot.top + plot.height + 4.0, -5) };
+        let (x, tip, colour) = (n(x), n(tip), colour(mark));
+        pen.put(&format!(r#"<path d="M{x} {tip}l3.5 {rise}h-7z" fill="{colour}"/>"#));
     }
 }
 

@@ -220,3 +220,50 @@ fn white_lines_over_a_map_are_explained() {
     assert!(lined.contains("equal values") && white(&lined) > 2, "{lined}");
     assert!(lined.contains("loss (log)"));
 }
+
+/// A line on a log axis, of which so many of ten values are not above zero.
+fn on_log_axis(name: &str, y: Vec<f64>, not_positive: Option<u64>) -> Mark {
+    let counted = crate::ValueCount { all: 10, not_positive, ..crate::ValueCount::default() };
+    let x = (0..y.len()).map(|i| i as f64).collect();
+    Mark { counted: Some(counted), ..mark(name, Shape::Line { x, y }) }
+}
+
+#[test]
+fn values_of_zero_or_less_are_told_of_each_series_that_has_them() {
+    let marks = vec![
+        on_log_axis("train", vec![1.0, 0.0, 2.0], Some(2)),
+        on_log_axis("test", vec![1.0, 0.5, 2.0], Some(2)),
+        on_log_axis("other", vec![1.0, 0.5, 2.0], Some(0)),
+        on_log_axis("joined", vec![1.0, 0.5, 2.0], None),
+    ];
+    let mut chart = Chart { marks, y: Axis { scale: Scale::Log, ..Axis::default() }, ..Chart::default() };
+    let expected = [
+        "train  ↓ ≤ 0 on a log axis: 2 of 10 values",
+        "test  ≤ 0 on a log axis: 2 of 10 values",
+        "joined  ≤ 0 on a log axis",
+    ];
+    assert_eq!(unplottable_notes(&chart, &Domain::of(&chart)), expected);
+    chart.y.scale = Scale::Linear;
+    assert_eq!(unplottable_notes(&chart, &Domain::of(&chart)), [""; 0]);
+}
+
+#[test]
+fn where_outliers_are_clipped_triangles_say_so() {
+    let y = (0..100).map(|i| if i == 50 { 99.0 } else { f64::from(i % 2) }).collect();
+    let line = mark("loss", Shape::Line { x: (0..100).map(f64::from).collect(), y });
+    let y = Axis { range: Some((0.0, 1.0)), clipped: true, ..Axis::default() };
+    let clipped = Chart { marks: vec![line], y, ..Chart::default() };
+    let whole = Chart { y: Axis { clipped: false, ..clipped.y.clone() }, ..clipped.clone() };
+    let look = |glyphs| Theme { colours: Colours::None, glyphs, ..Theme::default() };
+    for (glyphs, sign) in [(Glyphs::Braille, '▴'), (Glyphs::Dot, '▴'), (Glyphs::Ascii, '^')] {
+        let signs = |chart: &Chart| {
+            let drawn = crate::cells::chart(chart, (60, 14), look(glyphs), look(glyphs).bold());
+            crate::cells::text::plain(&drawn).matches(sign).count()
+        };
+        assert_eq!([signs(&clipped), signs(&whole)], [1, 0], "{glyphs:?}");
+    }
+    let drawn = |chart: &Chart| figure(&Figure { charts: vec![chart.clone()], ..Figure::default() });
+    let triangles = |chart: &Chart| drawn(chart).matches("h-7z").count();
+    assert_eq!([triangles(&clipped), triangles(&whole)], [1, 0]);
+    assert!(drawn(&clipped).contains("values beyond the axis"));
+}

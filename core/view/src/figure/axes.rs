@@ -53,6 +53,7 @@ pub(super) fn fit(
     let fit = |axis: &mut Axis, side: Side| {
         let range = lines::value_range(lines, side, &seen, axis.scale, view.clip);
         axis.range = range.map(|(low, high)| rounded(axis.scale, low, high));
+        axis.clipped = view.clip && view.zoom_y.is_none();
     };
     fit(&mut chart.y, Side::Left);
     if let Some(y2) = &mut chart.y2 {
