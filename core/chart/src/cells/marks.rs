@@ -336,7 +336,9 @@ pub(crate) fn unplottable_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
         found.iter().map(|(of, points)| format!("{}{}", name(of), points.in_words())).collect();
     if found.len() > MAX_SEPARATE_NOTES {
         let mut all = UnplottablePoints::default();
-        found.iter().for_each(|(_, points)| all.add(points));
+        for (_, points) in &found {
+            all.add(points);
+        }
         notes = vec![format!("{} series  {}", found.len(), all.in_words())];
     }
     // On a screen, what is shown says that it is clipped.

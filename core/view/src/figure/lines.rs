@@ -122,18 +122,24 @@ pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor>
 /// its end its last, and none before its beginning.
 pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> Option<CursorValue> {
     let column = plot.column(x);
-    let read = || line.members.iter().filter_map(|m| Some((m, m.at(x, column)?)));
-    let nearest = read().map(|(_, r)| r.nearest(x)).min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
+    let mut found: Vec<(&Member<'_>, Reading)> =
+        line.members.iter().filter_map(|m| Some((m, m.at(x, column)?))).collect();
+    let near = |(_, r): &(&Member<'_>, Reading)| r.nearest(x);
+    let nearest = found.iter().map(near).min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
     let (low, high) = line.extent(Scale::Linear)?;
-    let is_here = read().any(|(_, r)| r.touches(column));
-    let (nearness, found): (_, Vec<(&Member<'_>, Reading)>) = match (is_here, x) {
-        (true, _) => (Nearness::Here, read().filter(|(_, r)| r.touches(column)).collect()),
-        (_, x) if x < low => return None,
-        (_, x) if x > high => {
-            (Nearness::Ended, ending(line).filter_map(|m| Some((m, m.last_reading()?))).collect())
-        }
-        _ => (Nearness::Near, read().filter(|(_, r)| r.touches(plot.column(nearest))).collect()),
+    let is_here = found.iter().any(|(_, r)| r.touches(column));
+    let nearness = match x {
+        _ if is_here => Nearness::Here,
+        x if x < low => return None,
+        x if x > high => Nearness::Ended,
+        _ => Nearness::Near,
     };
+    if nearness == Nearness::Ended {
+        found = ending(line).filter_map(|m| Some((m, m.last_reading()?))).collect();
+    } else {
+        let around = if is_here { column } else { plot.column(nearest) };
+        found.retain(|(_, r)| r.touches(around));
+    }
     let average = line.average.over(found.iter().map(|(_, r)| r.value));
     let raw = average.of_finite(found.iter().map(|(_, r)| r.value))?;
     // Non-finite values are not part of an average of finite ones.
