@@ -174,7 +174,9 @@ impl<'a> Sheet<'a> {
         let longest = groups.iter().map(|t| width_of(&t.name)).max().unwrap_or(0).max(4);
         let name = longest.min((usize::from(wide) / 3).max(12));
         let room = usize::from(wide).saturating_sub(10 + name + state);
-        let shown = fitting(&mut columns, cursor, room, longest - name);
+        // Before a column is chosen, those of the charts' cursor come first.
+        let seen = if screen.column() == 0 { 0 } else { cursor };
+        let shown = fitting(&mut columns, seen, room, longest - name);
         // The room that is left goes to names, then to headings.
         let mut spare = room.saturating_sub(width(&columns[shown.clone()]));
         let more = (longest - name).min(spare);
@@ -247,8 +249,14 @@ impl<'a> Sheet<'a> {
         }
         let compared = &self.screen.compared;
         let mut pen = Pen::row(buffer, *theme, area, 1);
-        let what = if compared.groups.len() == compared.runs.len() { "run" } else { "group" };
-        pen.skip(4).left(what, self.fixed().saturating_sub(4), theme.dim());
+        let (count, row) = (compared.groups.len(), self.screen.row() + 1);
+        let what = if count == compared.runs.len() { "run" } else { "group" };
+        let room = self.fixed().saturating_sub(4);
+        // A table that goes on says which row this is.
+        let goes_on = count > usize::from(area.height.saturating_sub(HEADING));
+        let places = [format!("{what} {row} of {count}"), format!("{what} {row}/{count}")];
+        let place = places.iter().find(|words| goes_on && width_of(words) + 2 <= room);
+        pen.skip(4).left(place.map_or(what, String::as_str), room, theme.dim());
         for at in shown.clone() {
             self.title(at, &mut pen);
         }

@@ -250,6 +250,21 @@ fn at_the_cursor_an_ended_run_has_its_last_value_and_one_that_begins_later_none(
     bench.keys("home");
     read(&mut bench, &mut runs);
     assert!(row(&bench, "late").contains(&"–".to_owned()), "{}", bench.screen());
+    bench.resize(40, 15);
+    read(&mut bench, &mut runs);
+    assert!(bench.screen().contains("at cursor"), "{}", bench.screen());
+}
+
+#[test]
+fn a_table_that_goes_on_says_which_of_how_many_rows_the_cursor_is_on() {
+    let (mut bench, mut runs) = bench();
+    bench.resize(80, 14);
+    bench.keys("down down");
+    read(&mut bench, &mut runs);
+    assert!(bench.screen().contains("run 3 of 5"), "{}", bench.screen());
+    bench.resize(80, 40);
+    read(&mut bench, &mut runs);
+    assert!(!bench.screen().contains("3 of 5"), "{}", bench.screen());
 }
 
 #[test]
@@ -418,7 +433,9 @@ fn of_runs_that_share_no_metric_it_says_what_each_has() {
     apart.resize(40, 15);
     let (mut bench, _runs) = open(apart, &["a", "b"]);
     let screen = bench.screen();
-    for words in ["have no metric in", "fit: loss", "images: accuracy", "runs of one experiment"] {
+    for words in
+        ["have no metric in", "fit: loss", "images: accuracy", "runs of one experiment", "open a run: O"]
+    {
         assert!(screen.contains(words), "{words}: {screen}");
     }
     bench.resize(120, 36);

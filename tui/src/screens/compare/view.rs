@@ -133,7 +133,10 @@ impl Compare {
         let room = usize::from(area.width.saturating_sub(4));
         let lines =
             texts.iter().flat_map(|(text, style)| wrap(text, room).into_iter().map(|line| (line, *style)));
-        for (row, (line, style)) in (1..).zip(lines) {
+        let lines: Vec<_> = lines.collect();
+        // Below a blank line, if there is room for it.
+        let first = u16::from(lines.len() < area.height.into());
+        for (row, (line, style)) in (first..).zip(lines) {
             Pen::row(frame.buffer_mut(), theme, area, row).skip(2).put(&line, style);
         }
     }
