@@ -135,8 +135,15 @@ fn following_goes_on_in_the_background() {
     let log = Log::new(&sandbox, "mine");
     log.add(0..3);
     sandbox.gradtop(&["import", log.folder(), "--follow", "--detach"]).expect_code(0);
+    let list = sandbox.gradtop(&["list", "mine", "--json"]).json();
+    assert_eq!((&list[0]["step"], &list[0]["headline"][0]["value"]), (&2.into(), &0.25.into()), "{list}");
     log.add(3..9);
     until_steps(&sandbox, "mine", 9);
+    // Nobody else follows it: these end.
+    for again in [&["--follow"][..], &["--follow", "--detach"]] {
+        let said = sandbox.gradtop(&[&["import", log.folder()], again].concat()).expect_code(1);
+        assert!(said.err.contains("mine is being followed already") && said.out.is_empty(), "{said:?}");
+    }
     sandbox.gradtop(&["stop", "mine"]).expect_code(0);
     assert_eq!(sandbox.find("mine").view().state, State::Stopped);
 }

@@ -110,12 +110,14 @@ impl Feed {
     pub fn finish(&mut self, log: &mut dyn Log, by_itself: bool) {
         self.searched = None;
         while self.read(log) {}
-        for followed in self.followed.iter_mut().filter(|followed| !followed.failed) {
-            followed.take_same_again();
-            while followed.read(&mut self.names, log) {}
-            followed.with(&mut self.names, log, |reader, sink| {
-                reader.finish(sink, by_itself).map(|()| Progress::UpToDate)
-            });
+        for followed in &mut self.followed {
+            if !followed.failed {
+                followed.take_same_again();
+                while followed.read(&mut self.names, log) {}
+                followed.with(&mut self.names, log, |reader, sink| {
+                    reader.finish(sink, by_itself).map(|()| Progress::UpToDate)
+                });
+            }
             let left_out = followed.reader.left_out().into_iter().chain(followed.reader.unread_end());
             for message in left_out.filter(|message| !followed.old_left_out.contains(message)) {
                 log.warning(message);
@@ -514,6 +516,18 @@ mod tests {
             assert_eq!(taken.1.iter().map(|(_, step, _)| *step).collect::<Vec<_>>(), steps);
             assert_eq!(taken.0.iter().any(|said| said.contains("the last line is left out")), !by_itself);
         }
+    }
+
+    #[test]
+    fn lines_behind_damage_are_counted() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("log.csv");
+        let mut feed = Feed::new(&path, Format::Csv, None, false);
+        fs::write(&path, "step,loss\n0,1\n1,2,3\n2,3\n").unwrap();
+        let mut taken = Taken::default();
+        feed.finish(&mut taken, true);
+        assert_eq!(taken.1.len(), 1);
+        assert_eq!(taken.0.last().unwrap(), "2 lines from byte 14 on are left out", "{:?}", taken.0);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::error::Result;
+use crate::error::{ImportError, Result};
 use crate::find::{Source, find};
 use crate::into_run::Import;
 use crate::reader::Progress;
@@ -26,7 +26,7 @@ pub enum News {
     /// Everything was read once, and nothing has a row yet.
     Waiting,
     /// A source cannot be read further, for this reason.
-    Trouble(Source, crate::error::ImportError),
+    Trouble(Source, ImportError),
 }
 
 struct Followed {
@@ -42,7 +42,7 @@ pub struct Follower {
     target: Target,
     known: HashSet<PathBuf>,
     followed: Vec<Followed>,
-    searched: Option<Instant>,
+    searched: Instant,
 }
 
 impl std::fmt::Debug for Follower {
@@ -52,15 +52,28 @@ impl std::fmt::Debug for Follower {
 }
 
 impl Follower {
-    /// Creates a follower that has read nothing yet.
-    pub fn new(path: &Path, target: Target) -> Self {
-        Self { path: path.to_owned(), target, known: HashSet::new(), followed: Vec::new(), searched: None }
+    /// Opens what is there, and has read nothing yet.
+    ///
+    /// # Errors
+    /// The path cannot be searched, it is one log that cannot be read, or another process follows something of it.
+    pub fn new(path: &Path, target: Target, mut news: impl FnMut(News)) -> Result<Self> {
+        let (known, followed, searched) = (HashSet::new(), Vec::new(), Instant::now());
+        let mut new = Self { path: path.to_owned(), target, known, followed, searched };
+        let found = find(path)?;
+        let only = found.len() == 1;
+        for (source, e) in new.open(found) {
+            if only || matches!(e, ImportError::Followed(_)) {
+                return Err(e);
+            }
+            news(News::Trouble(source, e));
+        }
+        Ok(new)
     }
 
     /// Reads until every run has ended or `stop` returns true, which is called at least every 150 ms.
     ///
     /// # Errors
-    /// A run cannot be written, or the path cannot be searched at the start.
+    /// A run cannot be written, or another process has begun to follow the path.
     pub fn run(&mut self, mut stop: impl FnMut() -> bool, mut news: impl FnMut(News)) -> Result<()> {
         let done = self.turn_until(&mut stop, &mut news);
         for followed in &mut self.followed {
@@ -70,12 +83,11 @@ impl Follower {
     }
 
     fn turn_until(&mut self, stop: &mut impl FnMut() -> bool, news: &mut impl FnMut(News)) -> Result<()> {
+        let mut more = self.turn(stop, news)?;
+        if self.followed.iter().all(|f| f.announced.is_none()) {
+            news(News::Waiting);
+        }
         loop {
-            let first = self.searched.is_none();
-            let more = self.turn(stop, news)?;
-            if first && self.followed.iter().all(|f| f.announced.is_none()) {
-                news(News::Waiting);
-            }
             let over = !self.followed.is_empty() && self.followed.iter().all(|f| f.import.over);
             if stop() || over {
                 return Ok(());
@@ -83,13 +95,18 @@ impl Follower {
             if !more {
                 std::thread::sleep(LOOK);
             }
+            more = self.turn(stop, news)?;
         }
     }
 
     /// Checks everything once; returns whether there is more to read.
     fn turn(&mut self, stop: &mut impl FnMut() -> bool, news: &mut impl FnMut(News)) -> Result<bool> {
-        if self.searched.is_none_or(|then| then.elapsed() >= SEARCH) {
-            self.search(news)?;
+        if self.searched.elapsed() >= SEARCH {
+            self.searched = Instant::now();
+            // A followed path may be moved temporarily.
+            for (source, e) in self.open(find(&self.path).unwrap_or_default()) {
+                news(News::Trouble(source, e));
+            }
         }
         let mut more = false;
         let mut open = self.followed.iter().filter(|f| f.import.recording.is_open()).count();
@@ -108,7 +125,7 @@ impl Follower {
                         }
                     }
                     Ok(Progress::UpToDate) => break,
-                    Err(e @ crate::error::ImportError::Store(_)) => return Err(e),
+                    Err(e @ (ImportError::Store(_) | ImportError::Followed(_))) => return Err(e),
                     Err(e) => {
                         followed.import.fail(&e)?;
                         news(News::Trouble(followed.source.clone(), e));
@@ -130,30 +147,24 @@ impl Follower {
             if !ended && followed.grew.elapsed() < QUIET && open < OPEN {
                 open += usize::from(followed.import.recording.go_on()?);
             }
+            if followed.import.recording.beat(true)? {
+                followed.import.stop()?;
+            } else if followed.import.recording.end().is_some() && !grew {
+                followed.import.end()?;
+            }
             let run = followed.import.run().cloned();
             if let Some(run) = run.filter(|run| followed.announced.as_ref() != Some(&run.name())) {
                 followed.announced = Some(run.name());
                 news(News::Begun(run));
-            }
-            if followed.import.recording.beat(!grew)? {
-                followed.import.stop()?;
-            } else if followed.import.recording.end().is_some() && !grew {
-                followed.import.end()?;
             }
         }
         self.close_quiet()?;
         Ok(more)
     }
 
-    /// Starts to follow new sources.
-    fn search(&mut self, news: &mut impl FnMut(News)) -> Result<()> {
-        let first = self.searched.is_none();
-        self.searched = Some(Instant::now());
-        let found = match find(&self.path) {
-            // A followed path may be moved temporarily.
-            Err(_) if !first => return Ok(()),
-            found => found?,
-        };
+    /// Starts to follow the new ones of these sources; returns those that cannot be.
+    fn open(&mut self, found: Vec<Source>) -> Vec<(Source, ImportError)> {
+        let mut refused = Vec::new();
         for source in found {
             if !self.known.insert(source.path.clone()) {
                 continue;
@@ -163,10 +174,10 @@ impl Follower {
                     let grew = last_change(&source.path);
                     self.followed.push(Followed { source, import, announced: None, grew });
                 }
-                Err(e) => news(News::Trouble(source, e)),
+                Err(e) => refused.push((source, e)),
             }
         }
-        Ok(())
+        refused
     }
 
     /// Closes runs that have been quiet for long, and those beyond the maximum number.

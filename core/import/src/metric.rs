@@ -40,8 +40,8 @@ pub fn goal(metric: &str) -> Goal {
 const DECLARED: usize = 200;
 
 /// Declares a metric unless it is declared. The first one of each goal becomes a headline metric, but a
-/// plain word such as `loss` takes its place. Beyond 200, one with a
-/// goal takes the place of one without. Returns whether it was added.
+/// plain word such as `loss` takes its place. Beyond 200, one with a goal takes the place of the last without one, and
+/// a headline metric that of the last other one. Returns whether it was added.
 pub fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
     if metrics.iter().any(|m| m.name == name) {
         return false;
@@ -54,8 +54,10 @@ pub fn declare(metrics: &mut Vec<MetricInfo>, name: &str) -> bool {
         other.headline = false;
     }
     if metrics.len() >= DECLARED {
-        let less = |m: &MetricInfo| is_derived(m) && (m.goal == Goal::None || headline && !m.headline);
-        let Some(last) = metrics.iter().rposition(less).filter(|_| goal != Goal::None) else { return false };
+        let without = metrics.iter().rposition(|m| is_derived(m) && m.goal == Goal::None);
+        let other = || metrics.iter().rposition(|m| headline && is_derived(m) && !m.headline);
+        let last = without.filter(|_| goal != Goal::None).or_else(other);
+        let Some(last) = last else { return false };
         metrics.remove(last);
     }
     metrics.push(MetricInfo { name: name.to_owned(), goal, headline, ..MetricInfo::default() });
@@ -94,7 +96,12 @@ mod tests {
             declare(&mut metrics, &format!("w{n}"));
         }
         assert!(declare(&mut metrics, "loss") && declare(&mut metrics, "accuracy"));
+        for word in ["reward", "f1", "my_error", "val/mse"] {
+            assert!(declare(&mut metrics, word), "{word}");
+        }
         assert!(!declare(&mut metrics, "loss") && !declare(&mut metrics, "w205"));
+        let named = |from: usize| metrics[from..].iter().map(|m| m.name.as_str()).collect::<Vec<_>>();
+        assert_eq!(named(193), ["w193", "loss", "accuracy", "reward", "f1", "my_error", "val/mse"]);
         for n in 0..DECLARED + 10 {
             declare(&mut metrics, &format!("loss/{n}"));
         }

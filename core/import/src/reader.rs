@@ -42,7 +42,7 @@ pub trait Reader {
         Ok(())
     }
 
-    /// Returns that the end of a file was not read because it may be incomplete, in a sentence.
+    /// Returns how much of a file was not read because it is damaged or may be incomplete, in a sentence.
     fn unread_end(&self) -> Option<String> {
         None
     }

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, ExperimentInfo, Goal, HeadlineValue, ImportInfo, Kind, Manifest, NewRun, ParamValue, Recorder,
-    RecorderOptions, RunDir, RunLock, SCHEMA, SeriesKey, State, Status, StoreError, append_event,
+    Event, ExperimentInfo, Goal, ImportInfo, Kind, Manifest, NewRun, ParamValue, Recorder, RecorderOptions,
+    RunDir, RunLock, SCHEMA, SeriesKey, State, Status, StoreError, append_event,
 };
 use jiff::Timestamp;
 
@@ -20,7 +20,7 @@ use crate::series::{Compared, Series, headline};
 use crate::sink::{At, End, Sink, Tag};
 use crate::tables::{HISTOGRAMS, TEXT, TEXTS, Table};
 
-/// How often the status is written while rows arrive, and while none do.
+/// How often the status is written while there is more to read.
 const BUSY: Duration = Duration::from_millis(500);
 /// Maximum number of warnings about one source.
 const WARNINGS: usize = 100;
@@ -130,8 +130,8 @@ impl Recording {
         }
     }
 
-    /// Takes over the run that has read this source before, if there is one.
-    fn go_on_with_earlier(&mut self) -> Result<()> {
+    /// Returns the newest run that has read this source.
+    fn earlier(&self) -> Option<(RunDir, Manifest)> {
         let wanted = &self.target.experiment;
         // Older versions took names as they were.
         let is = |name: &str| name == wanted || gradtop_store::readable_name(name) == *wanted;
@@ -142,8 +142,12 @@ impl Recording {
                 let named = self.target.name.as_ref().is_none_or(|name| *name == manifest.run);
                 (named && manifest.import == self.manifest.import).then_some((dir, manifest))
             });
-        let newest = earlier.max_by_key(|(_, manifest)| manifest.created);
-        let Some((dir, manifest)) = newest else { return Ok(()) };
+        earlier.max_by_key(|(_, manifest)| manifest.created)
+    }
+
+    /// Takes over the run that has read this source before, if there is one.
+    fn go_on_with_earlier(&mut self) -> Result<()> {
+        let Some((dir, manifest)) = self.earlier() else { return Ok(()) };
         let lock = lock(&dir)?;
         if gradtop_store::has_journal(&dir) {
             gradtop_store::recover(&dir, &lock)?;
@@ -256,7 +260,15 @@ impl Recording {
                 new_run.finish()
             });
             match born {
-                Err(StoreError::RunExists { .. }) if self.target.name.is_none() && tried < 1_000 => {}
+                Err(e @ StoreError::RunExists { .. }) => {
+                    // Another process may have begun it meanwhile.
+                    if let Some((dir, _)) = self.earlier().filter(|_| tried == 1) {
+                        lock(&dir)?;
+                    }
+                    if self.target.name.is_some() || tried == 1_000 {
+                        return Err(e.into());
+                    }
+                }
                 born => {
                     let (dir, lock) = born?;
                     (self.manifest, self.changed) = (manifest, false);
@@ -344,16 +356,18 @@ impl Recording {
         Ok(())
     }
 
-    /// Writes changes of manifest and status, at most every [`BUSY`]; returns whether a stop was requested.
-    pub(crate) fn beat(&mut self, idle: bool) -> Result<bool> {
+    /// Writes changes of manifest and status, at once when all was read; returns whether a stop was requested.
+    pub(crate) fn beat(&mut self, up_to_date: bool) -> Result<bool> {
         let Some(dir) = self.dir.clone().filter(|_| self.is_open()) else { return Ok(false) };
-        let due = if idle { gradtop_store::HEARTBEAT } else { BUSY };
+        let due = match up_to_date {
+            _ if self.rows > self.status.rows && (up_to_date || self.status.rows == 0) => Duration::ZERO,
+            true => gradtop_store::HEARTBEAT,
+            false => BUSY,
+        };
         if self.written.elapsed() >= due {
             self.write_manifest(&dir)?;
-            self.status.headline = self.headline();
             self.reached();
-            self.status.elapsed_s = self.elapsed_s();
-            (self.status.rows, self.status.updated) = (self.rows, Timestamp::now());
+            self.status.updated = Timestamp::now();
             gradtop_store::write_status(&dir, &self.status)?;
             self.written = Instant::now();
         }
@@ -371,12 +385,10 @@ impl Recording {
     /// Ends the run, perhaps temporarily. Later rows continue it.
     pub(crate) fn close(&mut self, state: State, cause: Option<String>) -> Result<()> {
         self.record(true)?;
+        self.reached();
         let (Some(Open { lock, recorder }), Some(dir)) = (self.open.take(), self.dir.clone()) else {
             return Ok(());
         };
-        self.status.headline = headline(&self.manifest, &self.series, &recorder);
-        self.reached();
-        self.status.elapsed_s = self.elapsed_s();
         recorder.finish()?;
         self.write_manifest(&dir)?;
         self.status = Status {
@@ -385,7 +397,6 @@ impl Recording {
             // Unknown if the source has no times.
             ended: self.furthest_us.and_then(|time| Timestamp::from_microsecond(time).ok()),
             updated: Timestamp::now(),
-            rows: self.rows,
             ..self.status.clone()
         };
         gradtop_store::settle(&dir, &mut self.status);
@@ -410,19 +421,15 @@ impl Recording {
         Ok(())
     }
 
-    fn headline(&self) -> Vec<HeadlineValue> {
-        self.open
-            .as_ref()
-            .map(|open| headline(&self.manifest, &self.series, &open.recorder))
-            .unwrap_or_default()
-    }
-
-    /// Notes the step reached, and its epoch. Values logged once or by another counter, such as a test result at step 0, are
-    /// ignored.
+    /// Notes how far the run has come, with the step reached and its epoch. Values logged once or by another counter, such as a
+    /// test result at step 0, are ignored.
     fn reached(&mut self) {
-        self.status.step = self.series.iter().filter_map(|series| series.step).max();
+        let Some(Open { recorder, .. }) = &self.open else { return };
+        self.status.headline = headline(&self.manifest, &self.series, recorder, &self.status.headline);
+        self.status.step = self.series.iter().filter_map(|series| series.step).max().or(self.status.step);
         let there = self.series.iter().filter(|series| series.step == self.status.step);
         self.status.epoch = there.filter_map(|series| series.epoch).reduce(f64::max).or(self.status.epoch);
+        (self.status.rows, self.status.elapsed_s) = (self.rows, self.elapsed_s());
     }
 
     /// Returns the time from the first row to the last, as far as the source tells times.
@@ -528,8 +535,8 @@ impl Sink for Recording {
         if !new.is_empty() {
             // Times of later rows would not be consistent with this one.
             self.latest_us = MIN_US;
-            self.rows += new.len() as u64;
             self.writer()?;
+            self.rows += new.len() as u64;
             let Some(Open { recorder, .. }) = &self.open else { unreachable!("it was opened above") };
             for (number, _) in &mut new {
                 *number = self.series[*number as usize].number(recorder)?;

@@ -57,12 +57,18 @@ pub(crate) enum Compared {
     Other,
 }
 
-/// Returns the last values of the headline metrics.
-pub(crate) fn headline(manifest: &Manifest, series: &[Series], recorder: &Recorder) -> Vec<HeadlineValue> {
+/// Returns the last values of the headline metrics; a series without a new row has the one `before`.
+pub(crate) fn headline(
+    manifest: &Manifest,
+    series: &[Series],
+    recorder: &Recorder,
+    before: &[HeadlineValue],
+) -> Vec<HeadlineValue> {
     let shown = |key: &SeriesKey| manifest.metrics.iter().any(|m| m.headline && m.name == key.metric);
     let value = |s: &Series| {
-        let (_, value) = recorder.latest(s.number?)?;
-        Some(HeadlineValue { key: s.key.clone(), value })
+        let new = s.number.and_then(|number| recorder.latest(number));
+        let new = new.map(|(_, value)| HeadlineValue { key: s.key.clone(), value });
+        new.or_else(|| before.iter().find(|value| value.key == s.key).cloned())
     };
     series.iter().filter(|s| shown(&s.key)).filter_map(value).collect()
 }

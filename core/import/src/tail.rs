@@ -20,6 +20,9 @@ const KNOWN: usize = 64;
 /// Size of a mark: one at the file's start, then each about twice as far.
 const MARK: usize = 1 << 10;
 
+/// What is said of a last line that was not read.
+const INCOMPLETE: &str = "the last line is left out: without a line break, it may be incomplete";
+
 /// A file that has not changed for this time counts as complete.
 const QUIET: Duration = Duration::from_mins(1);
 
@@ -229,10 +232,24 @@ impl Tail {
         Ok(true)
     }
 
-    /// Returns that the last line was not read, if there is one.
+    /// Returns how many lines were not read, if any, in a sentence.
     pub(crate) fn unread_end(&self) -> Option<String> {
-        let line = "the last line is left out: without a line break, it may be incomplete";
-        (!self.bytes().trim_ascii().is_empty()).then(|| line.to_owned())
+        let (mut lines, mut is_blank, mut buffer) = (0_u64, true, vec![0; CHUNK]);
+        let start = self.position();
+        let mut at = start;
+        while let Ok(read @ 1..) = self.file.read_at(&mut buffer, at) {
+            for byte in &buffer[..read] {
+                lines += u64::from(*byte == b'\n' && !is_blank);
+                is_blank = *byte == b'\n' || is_blank && byte.is_ascii_whitespace();
+            }
+            at += read as u64;
+        }
+        match (lines, is_blank) {
+            (0, true) => None,
+            (0, false) => Some(INCOMPLETE.to_owned()),
+            (1, true) => Some(format!("1 line at byte {start} is left out")),
+            _ => Some(format!("{} lines from byte {start} on are left out", lines + u64::from(!is_blank))),
+        }
     }
 
     /// Returns whether nobody has written to the file for a minute.

@@ -4,30 +4,20 @@
 
 mod common;
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use common::{copy, golden, read_all, source_of};
+use common::{copy, golden, import, read_all, source_of, target};
 use gradtop_import::{
-    Follower, Import, ImportError, Imported, News, Source, Target, export_tensorboard, name_of_series,
-    name_series,
+    Import, ImportError, Imported, Source, Target, export_tensorboard, name_of_series, name_series,
 };
 use gradtop_store::{
-    Event, EventLine, RunDir, RunLock, Shape, State, export_csv, read_manifest, read_series, read_status,
+    Event, EventLine, RunDir, Shape, State, export_csv, read_manifest, read_series, read_status,
 };
 
 const ALL: [&str; 6] = ["tensorboardx", "tensorflow2", "wandb", "lightning", "transformers", "jsonl"];
-
-fn target(runs: &Path) -> Target {
-    Target { runs: runs.to_owned(), experiment: "golden".to_owned(), name: None }
-}
-
-fn import(runs: &Path, source: &Source) -> Imported {
-    Import::whole(&target(runs), source, || false).unwrap()
-}
 
 /// Values of a run by series, as bits.
 fn values(run: &RunDir) -> BTreeMap<String, Vec<(i64, u64)>> {
@@ -216,66 +206,6 @@ fn a_log_that_another_training_has_overwritten_is_another_run() {
 }
 
 #[test]
-fn a_log_that_is_overwritten_while_it_is_followed_is_another_run() {
-    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let path = logs.path().join("metrics.csv");
-    let write = |rows: u32, loss: f64| {
-        let rows: Vec<String> = (0..rows).map(|step| format!("{step},{loss}\n")).collect();
-        // As a new training does: a file in the place of the old one.
-        let beside = logs.path().join("beside");
-        fs::write(&beside, format!("step,loss\n{}", rows.concat())).unwrap();
-        fs::rename(&beside, &path).unwrap();
-    };
-    write(100, 1.0);
-    let begun: std::cell::RefCell<Vec<RunDir>> = std::cell::RefCell::default();
-    let rows = |run: &RunDir| -> usize {
-        read_series(run, |_| true).map_or(0, |series| series.iter().map(|s| s.value.len()).sum())
-    };
-    let mut overwritten = false;
-    let stop = || {
-        let begun = begun.borrow();
-        if begun.len() == 1 && !overwritten && rows(&begun[0]) == 100 {
-            overwritten = true;
-            write(30, 2.0);
-        }
-        begun.len() == 2 && rows(&begun[1]) == 30
-    };
-    let news = |news| {
-        if let News::Begun(run) = news {
-            begun.borrow_mut().push(run);
-        }
-    };
-    Follower::new(&path, target(runs.path())).run(stop, news).unwrap();
-    assert_eq!(begun.borrow().iter().map(rows).collect::<Vec<_>>(), [100, 30]);
-}
-
-#[test]
-fn what_is_left_out_is_in_the_run_while_its_source_is_followed() {
-    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let path = logs.path().join("metrics.csv");
-    fs::write(&path, "step,loss\n0,1\n1,n/a\n").unwrap();
-    let begun = RefCell::new(None);
-    let told = || {
-        let run = begun.borrow().clone()?;
-        let events = gradtop_store::read_events(&run).unwrap().into_iter();
-        let warning = |line: EventLine| match line.event {
-            Event::Warning { message } => Some(message),
-            _ => None,
-        };
-        Some(events.filter_map(warning).collect::<Vec<_>>())
-    };
-    let first = "not imported: loss: 1 value is no number, such as \"n/a\"";
-    let stop = || told().is_some_and(|told| told == [first]);
-    let news = |news| {
-        if let News::Begun(run) = news {
-            *begun.borrow_mut() = Some(run);
-        }
-    };
-    Follower::new(&path, target(runs.path())).run(stop, news).unwrap();
-    assert_eq!(told().unwrap(), [first], "and not again at its end");
-}
-
-#[test]
 fn damage_ends_the_run_and_keeps_what_came_before() {
     let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     copy(&golden("wandb"), logs.path());
@@ -302,16 +232,6 @@ fn nothing_readable_makes_no_run() {
     let imported = import(runs.path(), &source_of(logs.path()));
     assert!(imported.run.is_none() && imported.error.is_some());
     assert!(gradtop_store::list_runs(runs.path()).is_empty());
-}
-
-#[test]
-fn a_run_that_is_followed_is_left_alone() {
-    let runs = tempfile::tempdir().unwrap();
-    let source = source_of(&golden("jsonl"));
-    let run = import(runs.path(), &source).run.unwrap();
-    let _lock = RunLock::acquire_now(&run).unwrap();
-    let refused = Import::whole(&target(runs.path()), &source, || false).unwrap_err();
-    assert!(matches!(refused, ImportError::Followed { .. }), "{refused}");
 }
 
 #[test]
@@ -391,6 +311,37 @@ fn a_last_line_that_may_be_incomplete_is_told() {
         !gradtop_store::read_events(&second.run.unwrap()).unwrap().iter().any(warns),
         "it is there by now"
     );
+}
+
+#[test]
+fn lines_behind_damage_are_counted() {
+    let quote = "2 lines from byte 14 on are left out: a quote there is not closed";
+    for (file, text, rows, told) in [
+        ("metrics.csv", "step,loss\n0,1\n1,2,3\n\n2,4\n3,5\n", 1, "3 lines from byte 14 on are left out"),
+        ("metrics.csv", "step,loss\n0,1\n1,2,3\n2,4", 1, "2 lines from byte 14 on are left out"),
+        ("metrics.csv", "step,loss\n0,1\n1,2,3\n", 1, "1 line at byte 14 is left out"),
+        ("metrics.csv", "step,loss\n0,1\n1,\"2\n2,4\n", 1, quote),
+        ("log.jsonl", "{\"loss\":1}\nbad\n{\"loss\":2}\n", 1, "2 lines from byte 11 on are left out"),
+        ("metrics.csv", "step,loss\n0,1\n1,2\n\n", 2, ""),
+    ] {
+        let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        fs::write(logs.path().join(file), text).unwrap();
+        let imported = import(runs.path(), &source_of(logs.path()));
+        assert_eq!((imported.rows.0, imported.left_out.concat().as_str()), (rows, told), "{text}");
+    }
+}
+
+#[test]
+fn a_series_without_new_rows_keeps_its_value_in_the_headline() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let headline = |rows: &str| {
+        fs::write(logs.path().join("metrics.csv"), format!("step,train_loss,val_loss\n0,5,6\n{rows}"))
+            .unwrap();
+        let status = read_status(&import(runs.path(), &source_of(logs.path())).run.unwrap()).unwrap();
+        status.headline.iter().map(|of| of.value).collect::<Vec<_>>()
+    };
+    assert_eq!(headline(""), [5.0, 6.0]);
+    assert_eq!(headline("1,4,\n"), [4.0, 6.0]);
 }
 
 #[test]

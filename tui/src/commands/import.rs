@@ -161,26 +161,24 @@ fn follow(target: Target, args: &Args) -> Result<i32> {
     }
     let mut signals = Signals::new()?;
     let mut code = 0;
-    let mut follower = Follower::new(&args.path, target);
+    let mut news = |news| match news {
+        News::Begun(run) if args.json => {
+            print::json(&json!({ "run": run.name() })).ok();
+        }
+        News::Begun(run) => print::answer(&run.name()),
+        // Read by `detach`.
+        News::Waiting if args.alone => print::line(""),
+        News::Waiting => {}
+        News::Trouble(source, e) => {
+            code = crate::failure::ERROR;
+            print::error(&format!("{}: {}", clean(&source.name), clean(&e.to_string())), None);
+        }
+    };
+    let mut follower = Follower::new(&args.path, target, &mut news)?;
     if !args.json && !args.alone {
         print::note(&format!("following {}; Ctrl-C ends it", clean(&print::short(&args.path))));
     }
-    follower.run(
-        || if args.alone { signals.counts().stop() } else { signals.any() },
-        |news| match news {
-            News::Begun(run) if args.json => {
-                print::json(&json!({ "run": run.name() })).ok();
-            }
-            News::Begun(run) => print::answer(&run.name()),
-            // Read by `detach`.
-            News::Waiting if args.alone => print::line(""),
-            News::Waiting => {}
-            News::Trouble(source, e) => {
-                code = crate::failure::ERROR;
-                print::error(&format!("{}: {}", clean(&source.name), clean(&e.to_string())), None);
-            }
-        },
-    )?;
+    follower.run(|| if args.alone { signals.counts().stop() } else { signals.any() }, &mut news)?;
     Ok(code)
 }
 
@@ -195,17 +193,16 @@ fn detach(target: &Target, args: &Args) -> Result<i32> {
     if let Some(name) = &target.name {
         command.arg("--name").arg(name);
     }
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn()?;
     let mut first = String::new();
     if let Some(pipe) = child.stdout.take() {
         std::io::BufReader::new(pipe).read_line(&mut first)?;
     }
     if first.is_empty() {
-        let ended = child.wait()?;
-        return Err(Failure::new(format!("following did not begin ({ended})"))
-            .help("without --detach it says why")
-            .into());
+        let ended = child.wait_with_output()?;
+        print::note(String::from_utf8_lossy(&ended.stderr).trim_end());
+        return Ok(ended.status.code().unwrap_or(crate::failure::ERROR));
     }
     let run = Some(first.trim_end()).filter(|run| !run.is_empty());
     let pid = child.id();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Result;
-use gradtop_import::{Follower, News, Target};
+use gradtop_import::{Follower, ImportError, News, Target};
 
 use super::{Context, import, monitor};
 use crate::failure::Failure;
@@ -48,16 +48,18 @@ pub(crate) fn run(context: Context, args: &Args) -> Result<i32> {
     let path = args.path.clone();
     let reading = std::thread::Builder::new().name("follow".to_owned()).spawn(move || {
         let mut troubles = Vec::new();
-        let mut follower = Follower::new(&path, target);
-        let done = follower.run(
-            || stopped.load(Ordering::Relaxed),
-            |news| {
-                if let News::Trouble(source, error) = news {
-                    troubles.push(format!("{}: {error}", source.name));
-                }
-            },
-        );
-        troubles.extend(done.err().map(|error| error.to_string()));
+        let mut news = |news| {
+            if let News::Trouble(source, error) = news {
+                troubles.push(format!("{}: {error}", source.name));
+            }
+        };
+        let follower = Follower::new(&path, target, &mut news);
+        let done = follower.and_then(|mut follower| follower.run(|| stopped.load(Ordering::Relaxed), news));
+        match done {
+            // By another monitor, and this one shows it all the same.
+            Ok(()) | Err(ImportError::Followed(_)) => {}
+            Err(error) => troubles.push(error.to_string()),
+        }
         troubles
     })?;
     let code = monitor::run(&context, &monitor);

@@ -154,7 +154,10 @@ impl Reader for Csv {
     }
 
     fn unread_end(&self) -> Option<String> {
-        self.tail.unread_end()
+        let bytes = self.tail.bytes();
+        let is_open = bytes.contains(&b'\n') && end_of_line(bytes).is_none();
+        let why = if is_open { ": a quote there is not closed" } else { "" };
+        self.tail.unread_end().map(|lines| lines + why)
     }
 
     fn finish(&mut self, sink: &mut dyn Sink, ended: bool) -> Result<()> {

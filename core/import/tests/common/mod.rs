@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use gradtop_import::{At, End, ImportError, Progress, Result, Sink, Source, Tag, find};
+use gradtop_import::{
+    At, End, Import, ImportError, Imported, Progress, Result, Sink, Source, Tag, Target, find,
+};
 use gradtop_store::ParamValue;
 
 pub fn golden(name: &str) -> PathBuf {
@@ -17,6 +19,16 @@ pub fn source_of(folder: &Path) -> Source {
     let found = find(folder).unwrap();
     assert_eq!(found.len(), 1, "{}: {found:?}", folder.display());
     found.into_iter().next().unwrap()
+}
+
+/// Where runs are made.
+pub fn target(runs: &Path) -> Target {
+    Target { runs: runs.to_owned(), experiment: "golden".to_owned(), name: None }
+}
+
+/// Imports a source into these runs.
+pub fn import(runs: &Path, source: &Source) -> Imported {
+    Import::whole(&target(runs), source, || false).unwrap()
 }
 
 /// Copies a folder.
