@@ -201,6 +201,9 @@ fn saved_queries_compare_values_of_one_split_count_all_runs_and_know_what_has_no
     let series = saved("@series", "experiment:trials").unwrap();
     let of_trial: Vec<_> = series.iter().map(|row| (&row["trial"], &row["rows"], &row["last"])).collect();
     assert_eq!(of_trial, [(&json!(0), &json!(1), &json!(1.0)), (&json!(1), &json!(1), &json!(2.0))]);
+    for row in saved("@curve", "experiment:trials").unwrap() {
+        assert_eq!(row["value"], 1.5, "a mean of trials alone: {row}");
+    }
     let settings = saved("@settings", "experiment:sh").unwrap();
     let of = |setting: &str| settings.iter().find(|row| row["setting"] == setting).unwrap();
     let counts = |row: &Value| [&row["runs"], &row["non_finite"]].map(|n| n.to_string().replace('"', ""));
@@ -234,4 +237,55 @@ fn saved_queries_have_the_mean_that_lists_and_charts_have() {
     let (mean, geometric) = of("1");
     assert!((mean - 10.0).abs() < 1e-9 && geometric == json!(true), "{settings}");
     assert_eq!(of("2"), (4.0, json!(false)));
+}
+
+#[test]
+fn a_curve_is_of_one_series_and_goes_from_its_first_to_its_last_step() {
+    let sandbox = Sandbox::new();
+    let write = |name: &str, rows: String| {
+        let file = sandbox.path().join(name).with_extension("csv");
+        std::fs::write(&file, format!("step,metric,model,split,value\n{rows}")).unwrap();
+        sandbox.gradtop(&["import", &file.to_string_lossy(), "-e", "e", "--name", name]).expect_code(0);
+    };
+    let start = 9_007_199_254_740_993_i64;
+    let late = |i: i64| format!("{0},loss,,train,{i}\n{0},loss,,val,1{i}\n", start + 3 * i);
+    write("late", (0..20).map(late).collect());
+    // The deep model has the lower loss, and the accuracy is another metric.
+    let two = |i: i64| format!("{i},loss,deep,val,{i}\n{i},loss,wide,val,7000\n{i},accuracy,deep,val,1\n");
+    write("two", (0..=1000).map(two).collect());
+    let Some(curve) = rows(&sandbox, "@curve") else { return };
+    let of = |run: &str| -> Vec<Value> {
+        curve.as_array().unwrap().iter().filter(|row| row["run"] == run).cloned().collect()
+    };
+    let expected: Vec<Value> = (0..20)
+        .map(|i| {
+            let value: f64 = format!("1{i}").parse().unwrap();
+            json!({"run": "e/late", "metric": "loss", "split": "val", "model": null, "step": start + 3 * i, "value": value})
+        })
+        .collect();
+    assert_eq!(of("e/late"), expected);
+    let two = of("e/two");
+    assert!(two.len() == 50 && two.iter().all(|row| row["model"] == "deep"), "{two:?}");
+    assert_eq!((&two[0]["step"], &two[0]["value"]), (&json!(19), &json!(9.5)));
+    assert_eq!((&two[49]["step"], &two[49]["value"]), (&json!(1000), &json!(990.0)));
+}
+
+#[test]
+fn settings_are_compared_within_a_model() {
+    let sandbox = Sandbox::new();
+    for (name, lr, model, loss) in
+        [("a", "lr=1", "deep", 1), ("b", "lr=1", "wide", 3), ("c", "lr=2", "wide", 4)]
+    {
+        let script = format!("printf 'step,metric,model,value\\n1,loss,{model},{loss}\\n' > {name}.csv");
+        let log = format!("{name}.csv");
+        let exec = ["exec", "--experiment", "sh", "--name", name, "--param", lr, "--csv", &log];
+        sandbox.gradtop(&[&exec[..], &["--", "sh", "-c", &script]].concat()).expect_code(0);
+    }
+    let Some(said) = query(&sandbox, &["@settings", "--csv"]) else { return };
+    let said = said.expect_code(0).out;
+    let means: Vec<&str> = said.lines().skip(1).collect();
+    let [deep, wide, other] =
+        ["lr,1,loss,,deep,1,0,1.0", "lr,1,loss,,wide,1,0,3.0", "lr,2,loss,,wide,1,0,4.0"];
+    assert!(means.len() == 3, "{said}");
+    assert!([deep, wide, other].iter().zip(&means).all(|(of, row)| row.contains(of)), "{said}");
 }

@@ -271,10 +271,20 @@ fn rows(said: &str) -> impl Iterator<Item = Vec<&str>> {
     said.split_terminator('\u{1e}').map(|row| row.split(SEPARATOR).collect())
 }
 
+/// A number with more characters is shortened on a terminal: DuckDB gives all digits that tell it from the next one.
+const DIGITS: usize = 12;
+
+/// Whether a number is none that counts something.
+fn is_fraction(number: &str) -> bool {
+    number.contains(['.', 'e'])
+}
+
 /// An answer as cells.
 struct Cells<'a> {
     /// The names of the columns, and whether they hold numbers.
     head: Vec<(&'a str, bool)>,
+    /// Whether a column has numbers of more digits than anybody reads.
+    long: Vec<bool>,
     rows: Vec<Vec<&'a str>>,
 }
 
@@ -288,8 +298,21 @@ impl<'a> Cells<'a> {
                 rows.iter().filter_map(|row| row.get(at)).filter(|cell| !cell.is_empty()).peekable();
             cells.peek().is_some() && cells.all(|cell| cell.parse::<f64>().is_ok())
         };
-        let head = names.iter().enumerate().map(|(at, name)| (*name, number(at))).collect();
-        Self { head, rows }
+        let head: Vec<_> = names.iter().enumerate().map(|(at, name)| (*name, number(at))).collect();
+        let is_long = |row: &Vec<&str>, at: usize| {
+            row.get(at).is_some_and(|cell| is_fraction(cell) && (cell.len() > DIGITS || cell.contains('e')))
+        };
+        let long = head
+            .iter()
+            .enumerate()
+            .map(|(at, (_, number))| *number && rows.iter().any(|row| is_long(row, at)));
+        Self { long: long.collect(), head, rows }
+    }
+
+    /// A cell for a terminal: numbers as in all tables.
+    fn shown(&self, at: usize, cell: &str) -> String {
+        let short = self.long[at] && is_fraction(cell);
+        cell.parse().ok().filter(|_| short).map_or_else(|| clean(cell), number::value)
     }
 
     fn markdown(&self) -> String {
@@ -299,11 +322,21 @@ impl<'a> Cells<'a> {
 
     /// Prints a table, or where it is too wide, the columns of each row below each other.
     fn print(&self) {
-        let align = |number| if number { Align::Right } else { Align::Left };
-        let head: Vec<_> = self.head.iter().map(|(name, number)| (clean(name), align(*number))).collect();
+        let align = |(number, long)| match (number, long) {
+            (_, true) => Align::Point,
+            (true, _) => Align::Right,
+            (false, _) => Align::Left,
+        };
+        let head: Vec<_> = self
+            .head
+            .iter()
+            .zip(&self.long)
+            .map(|((name, number), long)| (clean(name), align((*number, *long))))
+            .collect();
         let mut table = Table::new(&head);
         for row in self.rows.iter().take(ROWS) {
-            table.row(row.iter().map(|cell| clean(cell).into()).collect::<Vec<Words>>());
+            let cells = row.iter().enumerate().map(|(at, cell)| self.shown(at, cell).into());
+            table.row(cells.collect::<Vec<Words>>());
         }
         if table.fits(0) {
             table.print(0);
@@ -312,7 +345,8 @@ impl<'a> Cells<'a> {
                 if at > 0 {
                     print::line("");
                 }
-                let facts = head.iter().zip(row).map(|((name, _), cell)| (name.as_str(), clean(cell)));
+                let facts = head.iter().zip(row).enumerate();
+                let facts = facts.map(|(at, ((name, _), cell))| (name.as_str(), self.shown(at, cell)));
                 Table::of_facts(facts).print_hanging(0);
             }
         }
@@ -375,7 +409,18 @@ fn chart(x: &str, y: &str, by: Option<&str>, lines: BTreeMap<String, (Vec<f64>, 
 
 #[cfg(test)]
 mod tests {
-    use super::split_last;
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_no_digits_that_only_a_machine_needs() {
+        let said = "x\u{1f}step\u{1f}version\u{1e}0.30000000000000004\u{1f}9007199254740993\u{1f}2.10\u{1e}2.0\u{1f}1\u{1f}1.0\u{1e}\u{1f}2\u{1f}3.0\u{1e}";
+        let cells = Cells::of(said);
+        let shown = |row: usize| cells.rows[row].iter().enumerate().map(|(at, cell)| cells.shown(at, cell));
+        assert_eq!(shown(0).collect::<Vec<_>>(), ["0.3", "9007199254740993", "2.10"]);
+        assert_eq!(shown(1).collect::<Vec<_>>(), ["2", "1", "1.0"]);
+        assert_eq!(shown(2).next(), Some(String::new()));
+        assert!(cells.markdown().contains("0.30000000000000004"));
+    }
 
     #[test]
     fn the_last_statement_is_found_whatever_texts_and_comments_hold() {

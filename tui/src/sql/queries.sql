@@ -13,7 +13,7 @@ FROM known ORDER BY exp, metric, split_rank, sharing DESC, split, place, run;
 
 -- settings: for each setting that differs within an experiment, how its runs did
 WITH differing AS (SELECT exp, key FROM params GROUP BY exp, key HAVING count(DISTINCT value) > 1)
-SELECT p.exp, p.key, p.value AS setting, r.headline AS metric, r.split, count(*) FILTER (isfinite(r.value)) AS runs,
+SELECT p.exp, p.key, p.value AS setting, r.headline AS metric, r.split, r.model, count(*) FILTER (isfinite(r.value)) AS runs,
        count(*) FILTER (NOT isfinite(r.value)) AS non_finite, average(r.value, r.logarithmic) AS mean,
        is_geometric(r.value, r.logarithmic) AS geometric,
        min(r.value) FILTER (isfinite(r.value)) AS lowest, max(r.value) FILTER (isfinite(r.value)) AS highest
@@ -28,12 +28,16 @@ SELECT exp, run, metric, model, split, trial, count(*) AS rows, arg_max(step, ti
 FROM metrics WHERE NOT starts_with(metric, 'system/') GROUP BY ALL
 ORDER BY exp, run, metric, model, split, trial;
 
--- curve: the metric that represents each run, in 50 stretches of its steps; --plot step,value,run draws it
-WITH of AS (SELECT m.exp, m.run, m.step, m.value, r.logarithmic, max(m.step) OVER (PARTITION BY m.exp, m.run) AS last
-            FROM metrics m JOIN runs r ON r.exp = m.exp AND r.run = m.run AND r.headline = m.metric)
-SELECT exp || '/' || run AS run, max(step) AS step,
+-- curve: of each run the metric, split and model of view runs, in 50 stretches of its steps; --plot step,value,run draws it
+WITH of AS (SELECT exp || '/' || run AS run, m.metric, m.split, m.model, m.step, m.value, r.logarithmic,
+                   min(m.step) OVER each_run AS first, max(m.step) OVER each_run AS last
+            FROM metrics m JOIN runs r USING (exp, run)
+            WHERE r.headline = m.metric AND r.split IS NOT DISTINCT FROM m.split AND r.model IS NOT DISTINCT FROM m.model
+            WINDOW each_run AS (PARTITION BY exp, run))
+SELECT run, metric, split, model, max(step) AS step,
        if(bool_and(isfinite(value)), average(value, logarithmic), avg(value)) AS value
-FROM of GROUP BY exp, of.run, floor(50.0 * step / greatest(last, 1)) ORDER BY 1, 2;
+FROM of GROUP BY run, metric, split, model, least(49, 50 * (step::HUGEINT - first) // greatest(1, last::HUGEINT - first))
+ORDER BY run, max(step);
 
 -- nonfinite: where each series first became NaN or infinite
 SELECT exp, run, metric, model, split, trial, arg_min(step, time) AS first_step, count(*) AS rows
