@@ -112,6 +112,9 @@ fn what_cannot_be_swept_is_said() {
     let goal = wrong(&["--stop-early", "speed", "--", "true"]);
     assert!(goal.contains("write speed:min or speed:max"), "{goal}");
     assert!(wrong(&["counter", "--stop-early", "los"]).contains("counter has no metric \"los\""));
+    for of in [&["counter", "--stop-early", "loss:mix"][..], &["--stop-early", "loss:mix", "--", "true"]] {
+        assert!(wrong(of).contains("\"mix\" is no goal: it is min or max"));
+    }
     assert!(wrong(&["--vary", "lr=1..2", "--", "true", "{lr}"]).contains("a range needs a step"));
     assert!(wrong(&[]).contains("no experiment given"));
     assert!(wrong(&["--vary", "lr=1", "--vary", "lr=2", "--", "true", "{lr}"]).contains("lr is set twice"));

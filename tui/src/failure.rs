@@ -39,6 +39,25 @@ impl Failure {
         Self::usage(message).help(clean(&gradtop_store::suggest(typed, known, what)))
     }
 
+    /// Creates an error for an unknown metric, of which something may be said behind a colon that is no goal.
+    pub(crate) fn unknown_metric<'a>(
+        message: impl Into<String>,
+        typed: &str,
+        known: impl Iterator<Item = &'a str> + Clone,
+    ) -> Self {
+        match typed.rsplit_once(':').filter(|(metric, _)| known.clone().any(|known| known == *metric)) {
+            Some((metric, word)) => Self::no_goal(metric, word),
+            None => Self::unknown(message, typed, known, "metrics"),
+        }
+    }
+
+    /// Creates an error for a word behind a metric that says no goal.
+    pub(crate) fn no_goal(metric: &str, word: &str) -> Self {
+        let metric = clean(metric);
+        Self::usage(format!("{:?} is no goal: it is min or max", clean(word)))
+            .help(format!("write {metric}:min or {metric}:max"))
+    }
+
     /// Refuses all of several names that are not known: `there is no column "a" or "b"`.
     pub(crate) fn unless_known<'a, 'b>(
         what: &str,
@@ -180,5 +199,13 @@ mod tests {
         let several = "there is no column \"xyz\" or \"depht\" or \"zyx\"; \
                        xyz, zyx: columns: width, depth; depht: did you mean depth?";
         assert_eq!(check(&["xyz", "width", "depht", "zyx"]), Err(several.to_owned()));
+    }
+
+    #[test]
+    fn a_word_behind_a_metric_that_says_no_goal_is_no_part_of_its_name() {
+        let said =
+            |typed: &str| Failure::unknown_metric("no value", typed, ["loss", "a:b"].into_iter()).to_string();
+        assert_eq!(said("loss:mix"), "\"mix\" is no goal: it is min or max");
+        assert_eq!([said("los"), said("a:c")], ["no value", "no value"]);
     }
 }

@@ -76,7 +76,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         return Err(if views.iter().any(declared) {
             Failure::new(message).into()
         } else {
-            Failure::unknown(message, metric, metrics.iter().map(String::as_str), "metrics").into()
+            Failure::unknown_metric(message, metric, metrics.iter().map(String::as_str)).into()
         });
     }
     let counted =

@@ -256,7 +256,11 @@ impl Base {
         if let (Self::Experiment(_, experiment), None) = (self, known) {
             let names = declared.iter().map(|metric| metric.name.as_str());
             let message = format!("{} has no metric {:?}", clean(&experiment.id), clean(name));
-            return Err(Failure::unknown(message, name, names, "metrics").into());
+            return Err(Failure::unknown_metric(message, name, names).into());
+        }
+        // A command may log any metric, so that what is meant has to be said of a name with a colon.
+        if let (None, None, Some((metric, word))) = (known, said, name.rsplit_once(':')) {
+            return Err(Failure::no_goal(metric, word).into());
         }
         // What a command logs gets its goal from its name, as in all commands, unless it was declared.
         let named = matches!(self, Self::Command(..)).then(|| gradtop_import::goal_of_name(name));
