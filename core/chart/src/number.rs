@@ -32,8 +32,13 @@ pub fn apart(a: f64, b: f64) -> [String; 2] {
     if brief[0] == brief[1] { [value_on(a, length), value_on(b, length)] } else { brief }
 }
 
-/// Returns the power of ten of a value rounded to this many digits, if it has one.
+/// Returns the power of ten of a value rounded to this many digits, four or more, if it has one.
 fn exponent(v: f64, digits: i32) -> Option<i32> {
+    let power = v.abs().log10().floor();
+    // Between these, neither rounding nor the error of the logarithm can change it.
+    if (1.000_000_1..9.999).contains(&(v.abs() / 10f64.powf(power))) {
+        return Some(power as i32);
+    }
     format!("{v:.*e}", digits as usize - 1).split_once('e')?.1.parse().ok()
 }
 

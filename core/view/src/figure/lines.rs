@@ -240,34 +240,24 @@ impl Points {
 
     /// Adds the values of a column: the first, smallest, largest and last, or the only one.
     fn push_column(&mut self, x: f64, column: &Column) {
-        let at = |logged: Option<(f64, f64)>| logged.map_or(column.x, |(x, _)| (x, x));
+        let [first, last] = column.logged();
         if column.n <= 1.0 && column.min >= column.max {
-            return self.push_within(x, at(column.logged[0]), column.first);
+            return self.push_within(x, first.map_or(column.x, |at| (at, at)), column.first);
         }
-        // A value at the edge of the column is drawn, but was not logged.
-        let drawn = |points: &mut Self, value: f64, logged: Option<(f64, f64)>| {
-            if logged.is_none_or(|(_, logged)| logged != value) {
-                points.origins.push((points.x.len(), Origin::Crossing));
-                points.push(x, value);
-            }
+        let end = |points: &mut Self, logged: Option<f64>, value: f64| match logged {
+            Some(at) => points.push_within(x, (at, at), value),
+            None => points.push_crossing(x, value),
         };
-        let [first, last] = column.logged;
-        drawn(self, column.first, first);
-        if let Some((_, value)) = first {
-            self.push_within(x, at(first), value);
-        }
+        end(self, first, column.first);
         self.push_within(x, column.x, column.min);
         self.push_within(x, column.x, column.max);
-        if let Some((_, value)) = last {
-            self.push_within(x, at(last), value);
-        }
-        drawn(self, column.last, last);
+        end(self, last, column.last);
     }
 
-    /// Adds the point at which the line between two points crosses an edge of the plot.
-    fn push_crossing(&mut self, [a, b]: [(f64, f64); 2], edge: f64, across: Scale, up: Scale) {
+    /// Adds a point of the line that is of no logged value.
+    fn push_crossing(&mut self, x: f64, y: f64) {
         self.origins.push((self.x.len(), Origin::Crossing));
-        self.push(edge, interpolate(a, b, edge, across, up));
+        self.push(x, y);
     }
 
     /// Interrupts the line with an invalid x, which leaves no mark at the axis.
@@ -366,7 +356,7 @@ fn clip_to_plot<const N: usize>(
                 for edge in [low, high] {
                     if (a.0 < edge && edge < at) && (edge != low || a.0 < low) && (edge != high || at > high)
                     {
-                        points.push_crossing([a, (at, value)], edge, plot.x.scale, up);
+                        points.push_crossing(edge, interpolate(a, (at, value), edge, plot.x.scale, up));
                     }
                 }
             }
@@ -385,7 +375,12 @@ fn middle(plot: &Plot, at: usize) -> f64 {
 
 /// Returns the points of a line: for each column its first, smallest, largest and last value, all at the column's centre.
 fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> Points {
-    let mut points = Points::default();
+    let most = 4 * columns.segments.iter().map(|segment| segment.columns.len()).sum::<usize>();
+    let mut points = Points {
+        x: Vec::with_capacity(most),
+        y: Vec::with_capacity(most),
+        origins: Vec::with_capacity(most),
+    };
     let place = |c: &Column| plot.column(middle(plot, c.at));
     let point = |(x, _): (f64, f64)| (x, x);
     for segment in &columns.segments {
@@ -397,7 +392,8 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
             && first.is_none_or(|c| c.at > 0)
             && !lies_between(gaps, point(before), first.map_or(point(next), place))
         {
-            points.push_crossing([before, next], plot.x.low, plot.x.scale, scale);
+            let low = plot.x.low;
+            points.push_crossing(low, interpolate(before, next, low, plot.x.scale, scale));
         }
         let mut left = None;
         for column in &segment.columns {
@@ -419,7 +415,8 @@ fn points(columns: &Columns, plot: &Plot, scale: Scale, gaps: &[(f64, f64)]) -> 
         if let (Some(from), Some(after)) = (of_last.or(segment.before), segment.after)
             && !lies_between(gaps, last.map_or(point(from), place), point(after))
         {
-            points.push_crossing([from, after], plot.x.high, plot.x.scale, scale);
+            let high = plot.x.high;
+            points.push_crossing(high, interpolate(from, after, high, plot.x.scale, scale));
         }
     }
     for odd in &columns.non_finite {

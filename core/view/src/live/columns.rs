@@ -67,9 +67,10 @@ pub struct Column {
     pub at: usize,
     /// The range of the axis that its values are of.
     pub x: (f64, f64),
-    /// The first and the last logged value in it of which x is known, each after its x.
-    pub logged: [Option<(f64, f64)>; 2],
-    /// The first value; of a bucket across several columns, that at its edge.
+    /// Where the first and the last value were logged; NaN if that is not known, or if they were not.
+    ends: (f64, f64),
+    /// The first value that is known to be in it. In the middle of a bucket none is: one between the bucket's ends, which was
+    /// not logged.
     pub first: f64,
     /// The smallest value.
     pub min: f64,
@@ -86,13 +87,14 @@ pub struct Column {
 }
 
 impl Column {
+    #[inline] // for each bucket that is drawn, as `join` is
     fn of(b: &Bucket, at: usize, x: (f64, f64)) -> Self {
         let in_order = b.flags & (flag::NON_FINITE | flag::REWIND) == 0;
-        let logged = |x, value| in_order.then_some((x, value));
+        let known = |x: f64| if in_order { x } else { f64::NAN };
         Self {
             at,
             x,
-            logged: [logged(x.0, b.first), logged(x.1, b.last)],
+            ends: (known(x.0), known(x.1)),
             first: b.first,
             min: b.min,
             min_positive: b.min_positive,
@@ -104,9 +106,10 @@ impl Column {
     }
 
     /// Appends what follows in the same column.
+    #[inline]
     fn join(&mut self, next: &Self) {
         self.x = (self.x.0.min(next.x.0), self.x.1.max(next.x.1));
-        self.logged = [self.logged[0].or(next.logged[0]), next.logged[1].or(self.logged[1])];
+        self.ends.1 = next.ends.1;
         self.min = self.min.min(next.min);
         self.min_positive = self.min_positive.min(next.min_positive);
         self.max = self.max.max(next.max);
@@ -118,6 +121,11 @@ impl Column {
     /// Returns the mean of its values.
     pub fn mean(&self) -> f64 {
         self.sum / self.n
+    }
+
+    /// Returns where its first and its last value were logged, as far as that is known.
+    pub(crate) fn logged(&self) -> [Option<f64>; 2] {
+        [self.ends.0, self.ends.1].map(|x| Some(x).filter(|x| !x.is_nan()))
     }
 }
 
@@ -281,10 +289,13 @@ impl Builder<'_> {
         for at in c..=d {
             let mut column = Column::of(b, at, x);
             if c < d {
-                let [first, last] = column.logged;
-                column.logged = [first.filter(|_| at == c), last.filter(|_| at == d)];
                 let share = |n: usize| (b.first + (b.last - b.first) * (n as f64 / many)).clamp(b.min, b.max);
-                (column.first, column.last) = (share(at - c), share(at - c + 1));
+                let (first, last) = column.ends;
+                (column.ends, column.first, column.last) = match at {
+                    _ if at == c => ((first, first), b.first, b.first),
+                    _ if at == d => ((last, last), b.last, b.last),
+                    _ => ((f64::NAN, f64::NAN), share(at - c), share(at - c + 1)),
+                };
                 (column.sum, column.n) = (column.sum / many, column.n / many);
             }
             match self.segment.columns.last_mut() {
