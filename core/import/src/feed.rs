@@ -270,8 +270,8 @@ impl Line {
 }
 
 impl New {
-    /// The log is read from its start again. Loggers rewrite it to add a column and repeat their rows; a log that existed before
-    /// the command has been overwritten by it. there before the command has been overwritten by it.
+    /// The log is read from its start again. Loggers rewrite it to add a column and repeat their rows; a log that was there
+    /// before the command has been overwritten by it.
     fn again(&mut self) {
         for line in &mut self.lines {
             let come = take(&mut line.come);

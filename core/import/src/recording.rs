@@ -24,6 +24,7 @@ use crate::tables::{HISTOGRAMS, TEXT, TEXTS, Table};
 const BUSY: Duration = Duration::from_millis(500);
 /// Maximum number of warnings about one source.
 const WARNINGS: usize = 100;
+
 /// Where to write a run.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -448,6 +449,7 @@ impl Recording {
 
 /// The year 1990: earlier times cannot belong to a training.
 const MIN_US: i64 = 631_152_000_000_000;
+
 impl Sink for Recording {
     fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()> {
         if !self.compares && self.manifest.params != params {

@@ -47,7 +47,7 @@ pub(crate) enum Cell<'a> {
     Text(&'a str),
 }
 
-/// Parses an integer, also one with a point and zeros.
+/// Parses an integer, also as pandas writes a column of them that has gaps: `1.0`.
 pub(crate) fn whole(text: &str) -> Option<i64> {
     let digits = text.split_once('.').map_or(text, |(digits, zeros)| {
         if !zeros.is_empty() && zeros.bytes().all(|b| b == b'0') { digits } else { text }

@@ -5,7 +5,7 @@ use std::path::Path;
 use gradtop_store::SeriesKey;
 
 use super::BUDGET;
-use super::columns::{Cell, Rows};
+use super::columns::{Cell, Rows, whole};
 use crate::error::Result;
 use crate::reader::{Progress, Reader};
 use crate::sink::Sink;
@@ -42,7 +42,7 @@ impl Long {
     fn key(&self, fields: &[String]) -> Option<SeriesKey> {
         let text = |at: usize| fields.get(at).filter(|text| !text.is_empty()).cloned();
         let [model, split, named] = self.others.map(|at| at.and_then(text));
-        let trial = named.as_deref().and_then(whole);
+        let trial = named.as_deref().and_then(whole).and_then(|trial| i32::try_from(trial).ok());
         let named = named.filter(|_| trial.is_none()).map(|name| format!("trial {name}"));
         let model = match (model, named) {
             (Some(model), Some(named)) => Some(format!("{model}, {named}")),
@@ -174,12 +174,6 @@ impl Reader for Csv {
         }
         Ok(())
     }
-}
-
-/// Reads a whole number, also as pandas writes a column of them that has gaps: `1.0`.
-fn whole(text: &str) -> Option<i32> {
-    let digits = text.split_once('.').filter(|(_, zeros)| zeros.bytes().all(|b| b == b'0'));
-    digits.map_or(text, |(digits, _)| digits).parse().ok()
 }
 
 /// Finds the end of the first line; line breaks within quotes do not count.
