@@ -194,7 +194,7 @@ const POSITIONS: f64 = 400.0;
 /// Returns a number of seconds on an axis with the decimals that the axis needs to tell positions apart, rounded within the
 /// axis, and how many these are.
 pub fn on_time_axis(seconds: f64, (low, high): (f64, f64)) -> (f64, usize) {
-    let digits = digits((high - low) / POSITIONS).min(6);
+    let digits = if high > low { digits((high - low) / POSITIONS).min(6) } else { 0 };
     let base = low.floor();
     let unit = 10f64.powf(-(digits as f64));
     let near = base + rounded(seconds - base, digits);
@@ -219,7 +219,7 @@ pub fn time_since(seconds: f64, range: (f64, f64)) -> String {
         ..DAY => 60.0,
         _ => 3600.0,
     };
-    if apart >= own || seconds <= 0.0 {
+    if apart >= own || apart <= 0.0 || seconds <= 0.0 {
         return number::duration(seconds);
     }
     let (at, decimals) = on_time_axis(seconds, range);

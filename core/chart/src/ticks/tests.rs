@@ -78,6 +78,7 @@ fn a_time_since_the_start_is_as_precise_as_its_axis() {
     assert_eq!([0.01162, 0.0].map(|at| text(at, 0.09)), ["11.6ms", "0s"]);
     assert_eq!(time_since(3600.12, (3600.1, 3600.9)), "1h00m00.120s");
     assert_eq!(time_since(119.9999, (119.0, 121.0)), "2m00.000s");
+    assert_eq!(time_since(200.0, (200.0, 200.0)), "3m20s");
 }
 
 #[test]
