@@ -90,6 +90,57 @@ fn what_a_reader_finds_damaged_or_missing_is_known_to_lists() {
 }
 
 #[test]
+fn all_that_read_rows_say_that_some_are_missing() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let gone = synthetic::finished(runs, "gone", 2_000).unwrap();
+    let whole = synthetic::finished(runs, "whole", 2_000).unwrap();
+    assert!(gradtop_store::metric_files(&gone).unwrap().is_some());
+    fs::remove_file(gone.metrics().join("part-00001.parquet")).unwrap();
+    assert!(gradtop_store::metric_files(&gone).unwrap().is_none(), "DuckDB is not given what lacks rows");
+    fs::create_dir(whole.tables().join("spectrum")).unwrap();
+    let report = temp.path().join("report.html");
+    for (args, code) in [
+        (&["export", "gone", "--csv", "-"][..], 1),
+        (&["plot", "gone", "metric-00", "--csv", "-"], 1),
+        (&["plot", "gone", "whole", "metric-00", "--csv", "-"], 0),
+        (&["compare", "gone", "whole"], 0),
+        (&["why", "gone"], 0),
+        (&["show", "gone"], 0),
+        (&["report", "gone", "-o", report.to_str().unwrap()], 0),
+    ] {
+        let said = gradtop(runs, args);
+        let warned = text(&said.stderr);
+        assert!(
+            warned.contains("metrics is damaged: 2000 of 2000 rows that were logged are missing"),
+            "{args:?}: {warned}"
+        );
+        assert_eq!(said.status.code(), Some(code), "{args:?}: {warned}");
+    }
+    assert!(fs::read_to_string(report).unwrap().contains("2000 of 2000 rows that were logged are missing"));
+    let checked = gradtop(runs, &["doctor", "whole"]);
+    assert_eq!(checked.status.code(), Some(1));
+    assert!(text(&checked.stdout).contains("tables/spectrum: all of its rows are missing"));
+}
+
+#[test]
+fn doctor_names_files_that_cannot_be_understood() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let torn = synthetic::finished(runs, "torn", 100).unwrap();
+    for file in [torn.manifest(), torn.status()] {
+        let before = fs::read(&file).unwrap();
+        fs::write(&file, "garbage[").unwrap();
+        let checked = gradtop(runs, &["doctor", "torn"]);
+        let (said, name) = (text(&checked.stdout), file.file_name().unwrap().to_string_lossy());
+        assert!(said.lines().any(|line| line.contains("damaged") && line.contains(&*name)), "{said}");
+        assert_eq!(checked.status.code(), Some(1), "{said}");
+        fs::write(&file, before).unwrap();
+    }
+    assert!(gradtop(runs, &["doctor", "torn"]).status.success());
+}
+
+#[test]
 fn of_several_runs_those_that_cannot_be_read_are_named_and_left_out() {
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();

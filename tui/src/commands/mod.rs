@@ -156,9 +156,7 @@ pub(crate) fn again(seen: &View) -> Result<View> {
 
 /// Warns about files of a run that could not be read.
 pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
-    for error in damaged {
-        print::warn(format!("{error}; its rows are missing here"));
-    }
+    damaged.iter().for_each(print::warn_of_damage);
 }
 
 /// Runs the command. Returns the exit code.

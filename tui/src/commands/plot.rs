@@ -137,10 +137,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if panels().all(Chart::is_blank) {
         let mut why: Vec<&str> = panels().flat_map(|chart| &chart.notes).map(String::as_str).collect();
         why.dedup();
-        let nothing = Failure::new(format!("nothing to draw: {}", why.join("; ")));
         return Err(match damaged {
-            Some(run) => nothing.help(format!("`gradtop doctor {run}` checks every file of the run")),
-            None => nothing,
+            Some(run) => Failure::new(format!("nothing to draw: rows of {run} are damaged or missing"))
+                .help(format!("`gradtop doctor {run}` checks every file of the run")),
+            None => Failure::new(format!("nothing to draw: {}", why.join("; "))),
         }
         .into());
     }

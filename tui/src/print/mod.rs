@@ -250,6 +250,13 @@ pub(crate) fn warn(text: impl std::fmt::Display) {
     note(&format!("warning: {}", without_codes(&clean(&text.to_string()))));
 }
 
+/// Warns about a damaged file of a run, of which some rows are left out.
+pub(crate) fn warn_of_damage(damage: impl std::fmt::Display) {
+    let damage = damage.to_string();
+    let left_out = if damage.ends_with("are missing") { "" } else { "; its rows are missing here" };
+    warn(format!("{damage}{left_out}"));
+}
+
 /// An optional text, with control characters escaped.
 pub(crate) fn cleaned(text: Option<impl AsRef<str>>) -> String {
     text.map(|text| clean(text.as_ref())).unwrap_or_default()

@@ -91,9 +91,7 @@ impl Lake {
             lake.view("events", &format!("FROM {from}"));
         }
         lake.tables(runs, named)?;
-        for damage in &lake.damage {
-            print::warn(format!("{damage}; its rows are missing here"));
-        }
+        lake.damage.iter().for_each(print::warn_of_damage);
         Ok(lake)
     }
 

@@ -3,60 +3,113 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// The speed of a run.
+/// The speed of a run: the rate of its current phase, and the pace of all work, which tells the time left.
 #[derive(Debug, Default)]
 pub(crate) struct Speed {
-    steps: Pace,
     work: Pace,
-    phase: Option<String>,
-    /// The pace of steps since the phase changed, and when that was; another phase may have another pace, or no steps at all.
-    of_phase: Option<(Instant, Pace)>,
+    of_phase: Paces,
+    phase: Option<Phase>,
 }
 
-/// A phase that has lasted this long has a pace of its own; shorter ones alternate.
-const PHASE: Duration = Duration::from_secs(1);
+/// The current phase.
+#[derive(Debug)]
+struct Phase {
+    name: Option<String>,
+    since: Instant,
+    /// How many phases in a row before this one were brief.
+    brief: u32,
+    /// The paces since it began, if those of the brief ones before count until it has lasted.
+    own: Option<Paces>,
+}
+
+/// The paces of steps and of units of work.
+#[derive(Debug, Default)]
+struct Paces {
+    steps: Pace,
+    units: Pace,
+    /// The step and the units of the phase before, which say nothing about this one.
+    before: (Option<i64>, Option<u64>),
+}
+
+/// Phases that last less than this are brief.
+const BRIEF: Duration = Duration::from_secs(1);
+/// After so many brief phases, phases alternate too fast to have a rate each, and have one together.
+const ALTERNATE: u32 = 3;
+/// Over so many seconds it does not matter that units of work are seen only every quarter of a second.
+const ROUGH_S: f64 = 5.0;
 
 impl Speed {
-    /// Records the phase, the last step, and the units of work done of the total, 0 if unknown.
+    /// Records the phase, the last step with the time at which it was logged, and the units of work done of the total, 0 if
+    /// unknown.
     pub(crate) fn note(
         &mut self,
         now: Instant,
         phase: Option<String>,
-        step: Option<i64>,
+        step: Option<(i64, Instant)>,
         done: u64,
         total: u64,
     ) {
-        if phase != self.phase {
-            (self.phase, self.of_phase) = (phase, Some((now, Pace::default())));
-        }
-        if let Some(step) = step {
-            for pace in self.of_phase.iter_mut().map(|(_, pace)| pace).chain([&mut self.steps]) {
-                pace.note(now, step as f64, 0.0);
-            }
-        }
-        let lasts = |(since, _): &mut (Instant, Pace)| now.saturating_duration_since(*since) >= PHASE;
-        if let Some((_, pace)) = self.of_phase.take_if(lasts) {
-            self.steps = pace;
-        }
         // Unknown until the plugin reports its progress: earlier progress of a resumed run says nothing about speed.
-        if total > 0 {
+        let done = (total > 0).then_some(done);
+        if self.phase.as_ref().is_none_or(|known| known.name != phase) {
+            self.enter(now, phase, (step.map(|(step, _)| step), done));
+        }
+        let Some(phase) = &mut self.phase else { return };
+        for paces in [&mut self.of_phase].into_iter().chain(&mut phase.own) {
+            paces.note(now, step, done, total);
+        }
+        if now.saturating_duration_since(phase.since) >= BRIEF
+            && let Some(own) = phase.own.take()
+        {
+            self.of_phase = own;
+        }
+        if let Some(done) = done {
             self.work.note(now, done as f64, total as f64);
         }
     }
 
-    /// Ignores the time since the last change, for a pause.
-    pub(crate) fn rest(&mut self, now: Instant) {
-        for pace in self.of_phase.iter_mut().map(|(_, pace)| pace).chain([&mut self.steps, &mut self.work]) {
-            pace.rest(now);
-        }
+    /// Begins a phase.
+    fn enter(&mut self, now: Instant, name: Option<String>, at: (Option<i64>, Option<u64>)) {
+        let last = self.phase.take();
+        let is_brief = |last: &Phase| now.saturating_duration_since(last.since) < BRIEF;
+        let brief = last.as_ref().filter(|last| is_brief(last)).map_or(0, |last| last.brief + 1);
+        let own = if brief < ALTERNATE {
+            let before = last.map_or((None, None), |_| at);
+            self.of_phase = Paces { before, ..Paces::default() };
+            None
+        } else {
+            Some(Paces { before: at, ..Paces::default() })
+        };
+        self.phase = Some(Phase { name, since: now, brief, own });
     }
 
-    /// Returns steps per second, and the seconds for the units of work that are left. If these are steps, both are of the
-    /// same pace, so that their product is what is left.
+    /// Ignores the time since the last change, for a pause.
+    pub(crate) fn rest(&mut self, now: Instant) {
+        let own = self.phase.iter_mut().filter_map(|phase| phase.own.as_mut());
+        let paces = own.chain([&mut self.of_phase]).flat_map(|paces| [&mut paces.steps, &mut paces.units]);
+        paces.chain([&mut self.work]).for_each(|pace| pace.rest(now));
+    }
+
+    /// Returns steps per second in the current phase, and the seconds for the units of work that are left. Of a phase that
+    /// has lasted, units of work that are steps tell the rate, so that its product with the seconds is what is left; when
+    /// each was done is known only roughly.
     pub(crate) fn now(&self, now: Instant, left: u64, by_steps: bool) -> (Option<f64>, Option<f64>) {
-        let work = self.work.per_second(now);
-        let steps = work.filter(|_| by_steps).or_else(|| self.steps.per_second(now));
-        (steps, work.map(|rate| left as f64 / rate))
+        let Paces { steps, units, .. } = &self.of_phase;
+        let is_rough = units.active_s < ROUGH_S;
+        let (steps, units) = (steps.per_second(now), units.per_second(now).filter(|_| by_steps));
+        let rate = if is_rough { steps.or(units) } else { units.or(steps) };
+        (rate, self.work.per_second(now).map(|rate| left as f64 / rate))
+    }
+}
+
+impl Paces {
+    fn note(&mut self, now: Instant, step: Option<(i64, Instant)>, done: Option<u64>, total: u64) {
+        if let Some((step, at)) = step.filter(|(step, _)| self.before.0 != Some(*step)) {
+            self.steps.note(at, step as f64, 0.0);
+        }
+        if let Some(done) = done.filter(|done| self.before.1 != Some(*done)) {
+            self.units.note(now, done as f64, total as f64);
+        }
     }
 }
 
@@ -242,7 +295,7 @@ mod tests {
                 now += Duration::from_millis(250);
                 let done = 100 * round + 25 * tick.min(16) / 4;
                 let step = done as i64 / 10 * 10;
-                speed.note(now, None, Some(step), done, 2000);
+                speed.note(now, None, Some((step, now)), done, 2000);
                 if round >= 5 {
                     let (rate, left) = speed.now(now, 2000 - done, true);
                     seen.push(rate.unwrap());
@@ -256,33 +309,68 @@ mod tests {
         // Steps that are no units of work have the pace of the last seconds, and a total is needed for what is left.
         assert!(speed.now(now, 0, false).0.unwrap() < low);
         let mut endless = Speed::default();
-        endless.note(start, None, Some(0), 0, 0);
-        endless.note(start + Duration::from_secs(1), None, Some(5), 0, 0);
-        assert_eq!(endless.now(start + Duration::from_secs(1), 0, false), (Some(5.0), None));
+        let later = start + Duration::from_secs(1);
+        endless.note(start, None, Some((0, start)), 0, 0);
+        endless.note(later, None, Some((5, later)), 0, 0);
+        assert_eq!(endless.now(later, 0, false), (Some(5.0), None));
+    }
+
+    /// The rates seen every quarter of a second: in each phase, steps are made at intervals of so many milliseconds.
+    fn rates(phases: &[(&str, u64, Option<u64>)], by_steps: bool) -> Vec<Option<f64>> {
+        let start = Instant::now();
+        let (mut speed, mut seen, mut step, mut began) = (Speed::default(), Vec::new(), 0, 0);
+        let mut last = None;
+        for (name, ticks, every) in phases {
+            let made = |ms: u64| every.map_or(0, |every| (ms - began) / every);
+            for tick in 1..=*ticks {
+                let ms = began + 250 * tick;
+                let now = start + Duration::from_millis(ms);
+                let logged = every.filter(|every| ms - began >= *every);
+                last = logged.map(|every| start + Duration::from_millis(began + made(ms) * every)).or(last);
+                let done = step + made(ms);
+                let at = last.map(|last| (i64::try_from(done).unwrap(), last));
+                speed.note(now, Some((*name).to_owned()), at, done, 100_000);
+                seen.push(speed.now(now, 0, by_steps).0);
+            }
+            (step, began) = (step + made(began + 250 * ticks), began + 250 * ticks);
+        }
+        seen
     }
 
     #[test]
-    fn a_phase_that_lasts_has_its_own_pace() {
-        /// So many seconds, of which each quarter has so many steps, in a phase of that name.
-        type Part = (u64, i64, fn(u64) -> String);
-        let start = Instant::now();
-        let rate = |parts: &[Part]| {
-            let (mut speed, mut now, mut step) = (Speed::default(), start, 0);
-            for (seconds, steps, phase) in parts {
-                for tick in 0..seconds * 4 {
-                    speed.note(now, Some(phase(tick)), Some(step), 0, 1000);
-                    step += steps;
-                    now += Duration::from_millis(250);
-                }
-            }
-            speed.now(now, 1000, false).0
-        };
-        let train: fn(u64) -> String = |_| "training".to_owned();
-        let measure: fn(u64) -> String = |_| "measuring".to_owned();
-        let each: fn(u64) -> String = |tick| format!("batch {tick}");
-        assert_eq!(rate(&[(20, 60, train), (3, 6, measure)]), Some(24.0));
-        assert_eq!(rate(&[(20, 60, train), (3, 0, measure)]), None, "no step was made");
-        assert_eq!(rate(&[(20, 60, each)]), Some(240.0), "one that never lasts");
+    fn the_rate_is_that_of_the_phase_from_its_second_row_on() {
+        for by_steps in [false, true] {
+            let phases = [
+                ("train", 80, Some(4)),
+                ("measure", 8, None),
+                ("train", 8, Some(2)),
+                ("slow", 40, Some(700)),
+            ];
+            let seen = rates(&phases, by_steps);
+            let is = |at: std::ops::Range<usize>, rate: f64| {
+                seen[at].iter().all(|seen| seen.is_some_and(|seen| (seen / rate - 1.0).abs() < 0.08))
+            };
+            assert!(is(2..80, 250.0), "{by_steps} {:?}", &seen[..80]);
+            assert_eq!(seen[80..88], [None; 8], "no step is made");
+            assert_eq!(seen[88], None, "not known yet");
+            assert!(is(90..96, 500.0), "{by_steps} {:?}", &seen[88..96]);
+            // Two steps after 1.4 s.
+            assert_eq!(seen[96..101], [None; 5]);
+            assert!(is(102..136, 1.0 / 0.7), "{by_steps} {:?}", &seen[96..]);
+        }
+    }
+
+    #[test]
+    fn phases_that_alternate_have_a_rate_together() {
+        let names: Vec<String> = (0..40).map(|n| format!("batch {n}")).collect();
+        let brief: Vec<_> = names.iter().map(|name| (name.as_str(), 1, Some(50))).collect();
+        let seen = rates(&brief, false);
+        assert!(
+            seen[8..].iter().all(|seen| seen.is_some_and(|seen| (seen / 20.0 - 1.0).abs() < 0.08)),
+            "{seen:?}"
+        );
+        let lasting: Vec<_> = brief.into_iter().chain([("measure", 8, None)]).collect();
+        assert_eq!(rates(&lasting, false).last(), Some(&None), "one that lasts makes no step");
     }
 
     #[test]

@@ -23,6 +23,8 @@ use crate::train::system::System;
 const LISTEN: Duration = Duration::from_millis(100);
 /// How often the status is checked; it is written only if it has changed.
 const SHOW: Duration = Duration::from_millis(250);
+/// How soon a change of the phase is written, so that it does not lag behind the rows.
+const SHOW_PHASE: Duration = Duration::from_millis(100);
 /// How long a trainer without a keeper may take to stop.
 const ORPHAN_GRACE: Duration = Duration::from_secs(10);
 /// How often a failing disk is reported at most, so that an intermittent failure does not fill the events.
@@ -93,7 +95,8 @@ impl Watchdogs {
         })?;
         let show = std::thread::Builder::new().name("status".to_owned()).spawn(move || {
             loop {
-                let ended = pause(&b, SHOW);
+                let ended = pause(&b, SHOW_PHASE)
+                    || !session.has_new_phase() && pause(&b, SHOW.saturating_sub(SHOW_PHASE));
                 display.tick(ended);
                 if ended {
                     return;
@@ -336,7 +339,7 @@ impl Display {
             self.speed.rest(now);
             self.quiet.rest(now);
         } else {
-            self.speed.note(now, session.phase(), step, done, total);
+            self.speed.note(now, session.phase(), session.step_logged(), done, total);
             let trained = session.worked().trained_s;
             // A command may never log a step, so use seconds for its resource usage.
             let second = || trained.filter(|_| self.manifest.kind == Kind::Command).map(|s| s as i64);
@@ -379,7 +382,10 @@ impl Display {
             ..shown.clone()
         };
         status.note_step(shown);
-        (status.steps_per_s, status.eta_s) = self.speed.now(now, left, status.works_by_steps());
+        let (rate, eta) = self.speed.now(now, left, status.works_by_steps());
+        // After training, no more steps are made, however long its rows take to be written.
+        let trains = session.running.load(Ordering::Acquire);
+        (status.steps_per_s, status.eta_s) = (rate.filter(|_| trains), eta.filter(|_| trains));
         status
     }
 

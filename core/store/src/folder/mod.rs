@@ -8,6 +8,7 @@ pub(crate) mod events;
 pub(crate) mod job;
 pub(crate) mod manifest;
 pub(crate) mod notes;
+pub(crate) mod rebuild;
 pub(crate) mod run_dir;
 pub(crate) mod run_table;
 pub(crate) mod serde_float;

@@ -16,7 +16,7 @@ use crate::read::summary::{Point, SeriesSummary, summarize};
 pub fn settle(run: &RunDir, status: &mut Status) {
     let Ok((series, _)) = summarize(run, |_| true, |_| Goal::None) else { return };
     correct(run, status, &series);
-    if status.state.is_final() && status.is_recorded() && !logs_files(run) {
+    if status.state.is_final() && (status.is_recorded() || status.is_rebuilt) && !logs_files(run) {
         outlive(status, &series);
     }
 }

@@ -173,6 +173,9 @@ pub struct Status {
     /// How training ended, written by the trainer before it exits in case the keeper cannot write the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Ending>,
+    /// Whether it was put together from events and rows, because there is no file or it is damaged: what is 0 is not known.
+    #[serde(skip)]
+    pub is_rebuilt: bool,
 }
 
 /// How a run ended.
@@ -215,6 +218,11 @@ impl Status {
         }
     }
 
+    /// Returns the completed units of work, if they are known.
+    pub fn known_done(&self) -> Option<u64> {
+        Some(self.done).filter(|done| *done > 0 || self.is_recorded())
+    }
+
     /// Keeps of thousands of headline values only the first.
     pub(crate) fn limit_headline(&mut self) {
         self.headline_is_part |= self.headline.len() > HEADLINES;
@@ -229,7 +237,7 @@ impl Status {
 
     /// Returns whether it was read from a file: a run that another program wrote may have none.
     pub fn is_recorded(&self) -> bool {
-        self.updated != Timestamp::default()
+        self.updated != Timestamp::default() && !self.is_rebuilt
     }
 
     /// Returns whether units of work are steps: as of now, or as of the last logged value. Between logged values, steps

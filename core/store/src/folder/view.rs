@@ -13,6 +13,7 @@ use crate::folder::events::{RaisedAlert, last_alert};
 use crate::folder::job::{Job, JobStage, NOT_QUEUED, read_job};
 use crate::folder::manifest::{Manifest, read_manifest};
 use crate::folder::notes::{Notes, read_notes};
+use crate::folder::rebuild::rebuild;
 use crate::folder::run_dir::RunDir;
 use crate::folder::settle::settle;
 use crate::folder::status::{Ending, State, Status, Waiting, read_status};
@@ -442,8 +443,8 @@ fn read_or_queued(run: &RunDir) -> Result<Status> {
             Status { schema, state: State::Finished, ..Status::default() }
         }
         // A power cut may leave the file empty or torn; the events then tell the state.
-        Err(e) if e.is_gone() || e.is_damage() => match from_events(run, &e) {
-            told if e.is_damage() || told.is_recorded() && !run.is_queued() => told,
+        Err(e) if e.is_gone() || e.is_damage() => match rebuild(run, &e) {
+            Some(told) if e.is_damage() || !run.is_queued() => told,
             _ => Status { schema, ..Status::default() },
         },
         r => return r,
@@ -452,29 +453,6 @@ fn read_or_queued(run: &RunDir) -> Result<Status> {
         settle(run, &mut status);
     }
     Ok(status)
-}
-
-/// Reconstructs a status that cannot be parsed from the events.
-fn from_events(run: &RunDir, why: &crate::error::StoreError) -> Status {
-    let mut status = Status { schema: crate::schema::SCHEMA, state: State::Starting, ..Status::default() };
-    let mut cause = None;
-    for line in crate::folder::events::read_events(run).unwrap_or_default() {
-        status.updated = line.time;
-        match line.event {
-            crate::folder::events::Event::State { state, cause: why } => {
-                (status.state, cause) = (state, why);
-                if state == State::Running {
-                    status.started.get_or_insert(line.time);
-                }
-                status.ended = state.is_final().then_some(line.time);
-            }
-            crate::folder::events::Event::Checkpoint { step, .. } => status.step = Some(step),
-            _ => {}
-        }
-    }
-    let note = format!("from events.jsonl: {why}");
-    status.cause = Some(cause.map_or_else(|| note.clone(), |cause| format!("{cause} ({note})")));
-    status
 }
 
 /// Detects from outside that the disk is so full that not even the status can be written.

@@ -7,11 +7,14 @@ use jiff::Timestamp;
 use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::damage::{Damage, known_damage, tell};
+use crate::folder::manifest::read_manifest;
+use crate::folder::notes::read_notes;
 use crate::folder::run_dir::RunDir;
-use crate::folder::status::{Status, read_status};
-use crate::folder::view::{View, has_journal};
+use crate::folder::status::read_status;
+use crate::folder::view::View;
 use crate::log::journal::JournalReader;
 use crate::log::part::{list_parts, list_segments, names};
+use crate::read::missing::{is_at_rest, missing_rows, missing_tables, of_status};
 use crate::read::series_data::{RETRIES, series_file};
 use crate::sealed::file::Sealed;
 use crate::sealed::metrics::checked;
@@ -36,8 +39,8 @@ pub enum Content {
     Damaged(String),
 }
 
-/// Checks journal, metrics, tables and the names of series, including those set aside by a resume, and whether all rows of an
-/// ended run are there. Changes nothing. Safe while the run is active.
+/// Checks journal, metrics, tables and the names of series, including those set aside by a resume, whether all rows of an
+/// ended run are there, and whether its other files can be understood. Changes nothing. Safe while the run is active.
 ///
 /// # Errors
 /// The folder cannot be listed.
@@ -95,34 +98,22 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
             }
         }
     }
-    let missing = read_status(run).map(|status| missing_rows(run, &status));
-    if let Ok(Some(missing)) = missing.unwrap_or(Ok(None)) {
-        add(&run.metrics(), Err(missing))?;
+    for missing in missing_rows(run).into_iter().chain(missing_tables(run)) {
+        let path = missing.damaged_file().unwrap_or(run.path()).to_owned();
+        add(&path, Err(missing))?;
     }
-    Ok(checked)
-}
-
-/// Returns what is wrong with the metrics of an ended run that logged more rows than there are. `None` if a file that cannot
-/// be read may have the others.
-fn missing_rows(run: &RunDir, status: &Status) -> Result<Option<StoreError>> {
-    if !is_at_rest(run, status) {
-        return Ok(None);
-    }
-    let mut there = 0;
-    for part in list_parts(run, &run.metrics())? {
-        match Sealed::open(run, &part.path) {
-            Err(e) if e.is_damage() => return Ok(None),
-            part => there += part?.rows() as u64,
+    // Files without a checksum are named only if they cannot be read.
+    let read = [
+        (run.manifest(), read_manifest(run).err()),
+        (run.status(), read_status(run).err()),
+        (run.notes(), read_notes(run).err()),
+    ];
+    for (path, error) in read {
+        if let Some(error) = error.filter(|e| !e.is_gone()) {
+            add(&path, Err(error))?;
         }
     }
-    let missing = status.rows.saturating_sub(there);
-    let message = format!("{missing} of {} rows that were logged are missing", status.rows);
-    Ok((missing > 0).then(|| StoreError::Damaged { path: run.metrics(), message }))
-}
-
-/// Returns whether a run has recorded its end, with all of its rows sealed.
-fn is_at_rest(run: &RunDir, status: &Status) -> bool {
-    status.state.is_final() && status.is_recorded() && !has_journal(run)
+    Ok(checked)
 }
 
 /// Returns how many files of a run are damaged or missing, as far as can be told without reading one of them.
@@ -143,7 +134,8 @@ pub fn damaged_files(view: &View) -> usize {
 /// A file that is not damaged cannot be read or written.
 pub fn damage_of(view: &View, found: &[StoreError]) -> Result<Vec<Damage>> {
     let run = &view.dir;
-    let missing = missing_rows(run, &view.status)?;
+    let mut missing = missing_tables(run);
+    missing.extend(of_status(run, &view.status));
     let found: Vec<&StoreError> = found.iter().filter(|e| e.is_damage()).chain(&missing).collect();
     let mut damage = known_damage(run)?;
     let record = view.certain && view.state.is_final() && inside::is_own(run);

@@ -8,6 +8,7 @@ use crate::folder::run_dir::RunDir;
 use crate::folder::view::has_journal;
 use crate::log::merge::list_pending;
 use crate::log::part::list_parts;
+use crate::read::missing::missing_rows;
 use crate::read::table::open_parts;
 use crate::sealed::file::Sealed;
 use crate::sealed::metrics::checked;
@@ -23,6 +24,7 @@ pub fn metric_files(run: &RunDir) -> Result<Option<Vec<PathBuf>>> {
     let whole = !has_journal(run)
         && !list_pending(run, &dir)
         && known_damage(run)?.is_empty()
+        && missing_rows(run).is_none()
         && parts.iter().all(|part| Sealed::open(run, &part.path).and_then(|part| checked(&part)).is_ok());
     Ok(whole.then(|| parts.into_iter().map(|part| part.path).collect()))
 }

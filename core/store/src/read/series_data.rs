@@ -14,6 +14,7 @@ use crate::log::merge::list_pending;
 use crate::log::part::{list_parts, list_segments};
 use crate::log::rows::Rows;
 use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
+use crate::read::missing::missing_rows;
 use crate::sealed::file::Sealed;
 use crate::sealed::reader::PartReader;
 
@@ -44,7 +45,7 @@ pub(crate) struct Snapshot {
 pub(crate) enum Source {
     Part(PathBuf, File),
     Journal(JournalReader),
-    /// A file that cannot be opened because of damage.
+    /// A file that cannot be opened because of damage, or rows that are missing.
     Damaged(StoreError),
 }
 
@@ -68,7 +69,11 @@ impl Snapshot {
                 Err(e) if e.is_gone() && retry < RETRIES => {}
                 Ok(None) if retry < RETRIES => std::thread::sleep(Duration::from_millis(5)),
                 Ok(None) => break,
-                Ok(Some(snapshot)) => return Ok(snapshot),
+                Ok(Some(mut snapshot)) => {
+                    let missing = missing_rows(run).map(|e| (u32::MAX, Source::Damaged(e)));
+                    snapshot.sources.extend(missing);
+                    return Ok(snapshot);
+                }
                 Err(e) => return Err(e),
             }
         }

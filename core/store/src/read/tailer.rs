@@ -12,6 +12,7 @@ use crate::log::merge::list_pending;
 use crate::log::part::{list_parts, list_segments, names};
 use crate::log::rows::Rows;
 use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
+use crate::read::missing::missing_rows;
 use crate::sealed::file::Sealed;
 use crate::sealed::reader::PartReader;
 
@@ -79,6 +80,8 @@ pub struct Tailer {
     restarts: u64,
     /// What is wrong with files that could not be read completely.
     damage: Vec<StoreError>,
+    /// Whether it was asked if rows are missing.
+    counted: bool,
 }
 
 #[derive(Debug)]
@@ -123,6 +126,7 @@ impl Tailer {
             superseded: None,
             restarts: 0,
             damage: Vec::new(),
+            counted: false,
         }
     }
 
@@ -275,6 +279,7 @@ impl Tailer {
             self.batch = Rows::default();
             self.taken = 0;
             self.damage.clear();
+            self.counted = false;
         }
         Ok(())
     }
@@ -406,6 +411,11 @@ impl Tailer {
         self.series.update(&self.run)?;
         if let Some(damage) = self.series.damage(&self.run) {
             self.note(damage);
+        }
+        if !std::mem::replace(&mut self.counted, true)
+            && let Some(missing) = missing_rows(&self.run)
+        {
+            self.note(missing);
         }
         for _ in 0..100 {
             match self.try_next_source() {

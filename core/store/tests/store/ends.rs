@@ -59,6 +59,30 @@ fn an_end_that_the_events_tell_of_is_not_told_twice() {
     assert_eq!(told(), 2);
 }
 
+#[test]
+fn without_a_status_the_recorded_row_tells_the_times() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = new_run(temp.path(), "a");
+    let at = |second: i64| Some(jiff::Timestamp::from_second(1_700_000_000 + second).unwrap());
+    let ended = Status {
+        state: State::Finished,
+        started: at(0),
+        ended: at(90),
+        elapsed_s: Some(80.0),
+        trained_s: Some(60.0),
+        done: 5,
+        total: 5,
+        ..running()
+    };
+    write_end(&run, &ended).unwrap();
+    assert_eq!(view(&run).unwrap().status.known_done(), Some(5));
+    std::fs::remove_file(run.status()).unwrap();
+    let seen = view(&run).unwrap();
+    let times = |s: &Status| (s.started, s.ended, s.elapsed_s, s.trained_s);
+    assert_eq!((seen.state, times(&seen.status)), (State::Finished, times(&ended)));
+    assert_eq!((seen.status.known_done(), seen.status.is_recorded()), (None, false));
+}
+
 /// A trainer was killed after step 59, 20 steps after it had written its status.
 #[test]
 fn what_a_killed_run_says_is_all_of_its_last_row() {

@@ -26,8 +26,8 @@ pub fn of(view: &View) -> Map<String, Value> {
         "step": s.step,
         "epoch": progress::epoch(view),
         "phase": s.phase,
-        "done": s.is_recorded().then(|| progress::done(s)),
-        "total": s.is_recorded().then_some(s.total),
+        "done": s.known_done().map(|_| progress::done(s)),
+        "total": Some(s.total).filter(|total| *total > 0 || s.is_recorded()),
         "eta_s": progress::eta(view),
         "steps_per_s": progress::rate(view),
         // The output for an ended run does not depend on the time.

@@ -50,9 +50,13 @@ pub fn epoch_words(epoch: f64) -> String {
     if epoch < 9_999.95 { format!("{epoch:.1}") } else { number::whole(epoch.round() as i64) }
 }
 
-/// Returns whether it is known to be making steps now.
+/// Returns whether it is known to be making steps now. Training may be over and its rows still wait for the disk.
 fn moves(view: &View) -> bool {
-    view.certain && matches!(view.state, State::Running | State::Stopping) && view.silent_for().is_none()
+    view.certain
+        && matches!(view.state, State::Running | State::Stopping)
+        && view.silent_for().is_none()
+        && view.status.quiet_since.is_none()
+        && !view.status.is_trained
 }
 
 /// Returns steps per second if the run is making steps; the rate from before a pause does not count.
@@ -77,8 +81,8 @@ pub fn took(view: &View, now: Timestamp) -> Option<f64> {
 /// Returns the seconds of training so far, without pauses and what a resume has set aside, if less than [`took`] by a
 /// second or more.
 pub fn trained(view: &View, now: Timestamp) -> Option<f64> {
-    let trains = moves(view) && !view.status.is_trained;
-    let since = if trains { now.duration_since(view.status.updated).as_secs_f64().max(0.0) } else { 0.0 };
+    let since =
+        if moves(view) { now.duration_since(view.status.updated).as_secs_f64().max(0.0) } else { 0.0 };
     let trained = view.status.trained_s? + since;
     took(view, now).filter(|took| took - trained >= 1.0).map(|_| trained)
 }

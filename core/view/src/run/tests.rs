@@ -1,4 +1,4 @@
-use gradtop_store::{InQueue, ParamValue, SeriesKey, State, View};
+use gradtop_store::{InQueue, ParamValue, SeriesKey, State, Status, View, Waiting};
 use gradtop_tests::run_fixtures::{RunFixtures, run};
 use jiff::Timestamp;
 use serde_json::Value;
@@ -176,6 +176,35 @@ fn a_run_past_its_total_has_no_time_left_and_says_so() {
     // Recorded by a version that took the last step, counted from 0, for the work done.
     assert_eq!(progress::of(&at(State::Finished, 399, 399, 400)), Some((400, 400)));
     assert_eq!(progress::of(&at(State::Stopped, 399, 399, 400)), Some((399, 400)));
+}
+
+#[test]
+fn a_run_that_makes_no_steps_has_no_rate() {
+    let mut fixtures = RunFixtures::new();
+    let mut rate = |name: &str, change: fn(&mut Status)| {
+        let spec = run("fit", name, 60).at(State::Running, 120).with(|_, s| {
+            (s.steps_per_s, s.eta_s) = (Some(4.0), Some(9.0));
+            s.waiting = Some(Waiting { cause: "the disk is full".into(), rows: 9, since: Timestamp::now() });
+            change(s);
+        });
+        let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
+        (progress::rate(&view), progress::eta(&view))
+    };
+    assert_eq!(rate("trains", |_| ()), (Some(4.0), Some(9.0)), "rows may wait while it trains");
+    assert_eq!(rate("quiet", |s| s.quiet_since = Some(Timestamp::now())), (None, None));
+    assert_eq!(rate("trained", |s| s.is_trained = true), (None, None));
+}
+
+#[test]
+fn what_a_lost_status_would_tell_is_not_said_to_be_nothing() {
+    let mut fixtures = RunFixtures::new();
+    let dir = fixtures.make(&run("fit", "a", 60).at(State::Finished, 399));
+    let end = gradtop_store::Event::State { state: State::Finished, cause: None };
+    gradtop_store::append_event(&dir, &end).expect("an event");
+    let json = || json::of(&gradtop_store::view(&dir).expect("it was made"));
+    assert_eq!((&json()["done"], &json()["total"]), (&399.into(), &20_000.into()));
+    std::fs::remove_file(dir.status()).expect("it is there");
+    assert_eq!((&json()["done"], &json()["total"]), (&Value::Null, &Value::Null));
 }
 
 #[test]

@@ -93,6 +93,10 @@ pub(crate) struct Session {
     warned: Mutex<HashSet<String>>,
     /// The step logged last; `i64::MIN` before the first.
     step: AtomicI64,
+    /// When it was logged, by the recorder's clock.
+    step_us: AtomicI64,
+    /// Whether the phase has changed since it was last asked.
+    phase_changed: AtomicBool,
     /// Whether steps count from 0.
     from_zero: AtomicBool,
     /// Bits of the epoch, NaN for none.
@@ -141,6 +145,8 @@ impl Session {
             figures: Mutex::default(),
             warned: Mutex::default(),
             step: AtomicI64::new(i64::MIN),
+            step_us: AtomicI64::new(0),
+            phase_changed: AtomicBool::new(false),
             from_zero: AtomicBool::new(false),
             epoch: AtomicU64::new(f64::NAN.to_bits()),
             epochs_restart: AtomicBool::new(false),
@@ -218,20 +224,23 @@ impl Session {
 
     /// Logs points of one step. Nothing is logged if one of them has an unknown series.
     pub(crate) fn log(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
-        self.record(step, epoch, points)?;
+        let time_us = self.record(step, epoch, points)?;
+        self.step_us.store(time_us, Ordering::Relaxed);
         self.step.store(step, Ordering::Relaxed);
         Ok(())
     }
 
     /// Like [`Self::log`], for a row of a log file. Several files are read one after another, so none sets the run back.
     pub(crate) fn log_of_file(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
-        self.record(step, epoch, points)?;
-        self.step.fetch_max(step, Ordering::Relaxed);
+        let time_us = self.record(step, epoch, points)?;
+        if self.step.fetch_max(step, Ordering::Relaxed) < step {
+            self.step_us.store(time_us, Ordering::Relaxed);
+        }
         Ok(())
     }
 
-    /// Logs without noting the step.
-    fn record(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
+    /// Logs without noting the step. Returns the time, by the recorder's clock.
+    fn record(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call<i64> {
         let mut turned = false;
         for point in points {
             let flags = self.series.get(point.series as usize).map_or(0, |f| f.load(Ordering::Acquire));
@@ -240,7 +249,7 @@ impl Session {
             }
             turned |= flags & flag::GUARD != 0 && (flags & flag::BAD != 0) == point.value.is_finite();
         }
-        self.recorder.log(
+        let time_us = self.recorder.log_timed(
             step,
             Some(epoch).filter(|e| e.is_finite()),
             points.iter().map(|p| (p.series, p.value)),
@@ -258,7 +267,7 @@ impl Session {
         if turned {
             self.note_divergence(step, points);
         }
-        Ok(())
+        Ok(time_us)
     }
 
     #[cold]
@@ -387,6 +396,7 @@ impl Session {
         let phase = phase.unwrap_or_default();
         if *current != phase {
             phase.clone_into(&mut current);
+            self.phase_changed.store(true, Ordering::Relaxed);
             self.note_sign();
         }
     }

@@ -1,7 +1,7 @@
 //! What a session contributes to the run's status.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use gradtop_store::{HeadlineValue, State, Status};
 use jiff::Timestamp;
@@ -64,6 +64,19 @@ impl Session {
 
     pub(crate) fn step(&self) -> Option<i64> {
         Some(self.step.load(Ordering::Relaxed)).filter(|s| *s != i64::MIN)
+    }
+
+    /// Returns the step logged last, and when that was.
+    pub(crate) fn step_logged(&self) -> Option<(i64, Instant)> {
+        let step = self.step()?;
+        let ago = self.recorder.now().saturating_sub(self.step_us.load(Ordering::Relaxed));
+        let ago = Duration::from_micros(u64::try_from(ago).unwrap_or(0));
+        Some((step, Instant::now().checked_sub(ago)?))
+    }
+
+    /// Returns whether the phase has changed since the last call.
+    pub(crate) fn has_new_phase(&self) -> bool {
+        self.phase_changed.swap(false, Ordering::Relaxed)
     }
 
     /// Returns a count of what was logged and done, to notice when that ends.

@@ -120,7 +120,22 @@ impl Recorder {
     /// Logs points of one step, as series number and value. Writes only to memory, and waits if the disk is far behind.
     /// Points with numbers not returned by [`Self::series`] are ignored. The iterator must not use this recorder.
     pub fn log(&self, step: i64, epoch: Option<f64>, points: impl IntoIterator<Item = (u32, f64)>) {
-        self.record(step, epoch, None, points);
+        self.log_timed(step, epoch, points);
+    }
+
+    /// Like [`Self::log`]; returns the time of the call as [`Self::now`] gives it.
+    pub fn log_timed(
+        &self,
+        step: i64,
+        epoch: Option<f64>,
+        points: impl IntoIterator<Item = (u32, f64)>,
+    ) -> i64 {
+        self.record(step, epoch, None, points)
+    }
+
+    /// Returns the time that a row logged now would get, in microseconds since 1970.
+    pub fn now(&self) -> i64 {
+        self.0.shared.clock.now()
     }
 
     /// Like [`Self::log`], for points recorded elsewhere at a time in microseconds since 1970. Time never goes back: a
@@ -141,7 +156,7 @@ impl Recorder {
         epoch: Option<f64>,
         time: Option<i64>,
         points: impl IntoIterator<Item = (u32, f64)>,
-    ) {
+    ) -> i64 {
         let shared = &*self.0.shared;
         let now = shared.clock.now();
         let time = time.map_or(now, |time| shared.clock.at(time));
@@ -150,7 +165,7 @@ impl Recorder {
             hot = wait_for_room(shared, hot);
         }
         if hot.closed {
-            return;
+            return now;
         }
         let call = Call { step, epoch: epoch.unwrap_or(f64::NAN), time, points: 0 };
         let wake = hot.record(call, now, points);
@@ -158,6 +173,7 @@ impl Recorder {
         if wake {
             shared.work.notify_one();
         }
+        now
     }
 
     /// Appends rows to a table; `step` becomes its first column. Written in the background within about 100 ms. The
