@@ -39,16 +39,14 @@ impl Domain {
 
     /// Returns which axes have information to show: something has a position on them, or their range is given.
     pub fn known(chart: &Chart) -> KnownAxes {
-        let across = finite_range(
-            chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale)).flat_map(|(a, b)| [a, b]),
-        );
+        let across = chart.x.range.or_else(|| extent_x(chart));
         let up = |axis: &Axis, side: Side| {
             let mut marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
             axis.range.is_some() || marks.any(|m| m.shape.extent_y(axis.scale).is_some())
         };
         KnownAxes {
-            x: chart.x.range.or(across).is_some(),
-            only_x: chart.x.range.or(across).filter(|(low, high)| low == high).map(|(low, _)| low),
+            x: across.is_some(),
+            only_x: across.filter(|(low, high)| low == high).map(|(low, _)| low),
             y: up(&chart.y, Side::Left),
             y2: chart.y2.as_ref().is_some_and(|axis| up(axis, Side::Right)),
         }
@@ -60,32 +58,41 @@ impl Domain {
         let points = has(|shape| matches!(shape, Shape::Scatter { .. }));
         let loose = points || has(|shape| matches!(shape, Shape::Bars { .. }));
         let loose = if loose { 0.03 } else { 0.0 };
-        let fixed =
-            |axis: &Axis, free: Span| match axis.range.map(|(low, high)| (low.min(high), low.max(high))) {
-                Some((low, high)) if free.scale.takes(low) && free.scale.takes(high) => {
-                    span(free.scale, std::iter::once((low, high)), 0.0)
-                }
-                _ => free,
-            };
-        let x = if points && !chart.x.categories.is_empty() {
-            // Points of a category are in the centre of its range, not on the chart's edge.
-            Span { scale: Scale::Linear, low: -0.5, high: chart.x.categories.len() as f64 - 0.5 }
-        } else {
-            let extents = chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale));
-            let range = finite_range(extents.flat_map(|(low, high)| [low, high]));
-            span(chart.x.scale, range.map(|(low, high)| chart.x.seen(low, high)).into_iter(), loose)
+        // The data is looked at only for an axis without a range of its own.
+        let ranged = |axis: &Axis, free: &dyn Fn() -> Span| {
+            let range = axis.range.filter(|(low, high)| axis.scale.takes(*low) && axis.scale.takes(*high));
+            let fixed = |(low, high): (f64, f64)| (low.min(high), low.max(high));
+            range.map_or_else(free, |range| span(axis.scale, std::iter::once(fixed(range)), 0.0))
         };
-        let vertical = |scale: Scale, side: Side| {
+        let across = || {
+            if points && !chart.x.categories.is_empty() {
+                // Points of a category are in the centre of its range, not on the chart's edge.
+                return Span { scale: Scale::Linear, low: -0.5, high: chart.x.categories.len() as f64 - 0.5 };
+            }
+            let range = extent_x(chart).map(|(low, high)| chart.x.seen(low, high));
+            span(chart.x.scale, range.into_iter(), loose)
+        };
+        let up = |axis: &Axis, side: Side| {
             let marks = chart.marks.iter().filter(|m| chart.y2.is_none() || m.side == side);
-            let tight = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_) | Shape::Image(_)));
-            span(scale, marks.filter_map(|m| m.shape.extent_y(scale)), if tight { 0.0 } else { 0.04 })
+            let tight = has(|shape| matches!(shape, Shape::Heatmap(_) | Shape::Image(_)));
+            span(
+                axis.scale,
+                marks.filter_map(|m| m.shape.extent_y(axis.scale)),
+                if tight { 0.0 } else { 0.04 },
+            )
         };
         Self {
-            x: fixed(&chart.x, x),
-            y: fixed(&chart.y, vertical(chart.y.scale, Side::Left)),
-            y2: chart.y2.as_ref().map(|axis| fixed(axis, vertical(axis.scale, Side::Right))),
+            x: ranged(&chart.x, &across),
+            y: ranged(&chart.y, &|| up(&chart.y, Side::Left)),
+            y2: chart.y2.as_ref().map(|axis| ranged(axis, &|| up(axis, Side::Right))),
         }
     }
+}
+
+/// Returns the range of everything with a horizontal position.
+fn extent_x(chart: &Chart) -> Option<(f64, f64)> {
+    let extents = chart.marks.iter().filter_map(|m| m.shape.extent_x(chart.x.scale));
+    finite_range(extents.flat_map(|(low, high)| [low, high]))
 }
 
 impl KnownAxes {
