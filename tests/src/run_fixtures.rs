@@ -21,6 +21,7 @@ pub struct Spec {
     status: Status,
     series: BTreeMap<SeriesKey, Vec<(i64, f64)>>,
     figures: Option<&'static str>,
+    tag: Option<String>,
     locked: bool,
 }
 
@@ -75,7 +76,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
         rows: 60_000,
         ..Status::default()
     };
-    Spec { manifest, status, series: BTreeMap::new(), figures: None, locked: false }
+    Spec { manifest, status, series: BTreeMap::new(), figures: None, tag: None, locked: false }
 }
 
 impl Spec {
@@ -114,6 +115,13 @@ impl Spec {
     pub fn param(mut self, name: &str, value: ParamValue) -> Self {
         self.manifest.params.retain(|(n, _)| n != name);
         self.manifest.params.push((name.into(), value));
+        self
+    }
+
+    /// Gives it a tag.
+    #[must_use]
+    pub fn tagged(mut self, tag: &str) -> Self {
+        self.tag = Some(tag.into());
         self
     }
 
@@ -197,6 +205,10 @@ impl RunFixtures {
             }
         }
         recorder.finish().expect("sealed");
+        if let Some(tag) = &spec.tag {
+            let notes = format!("schema = 1\ntags = [{tag:?}]\n");
+            std::fs::write(run.path().join("notes.toml"), notes).expect("notes that can be written");
+        }
         let mut status = spec.status.clone();
         if status.state.is_final() {
             // None is missing.

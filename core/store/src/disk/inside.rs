@@ -115,9 +115,11 @@ pub fn utf8(bytes: Vec<u8>) -> io::Result<String> {
 /// Reads the last bytes of a file, at most `limit`, and returns how many bytes precede them.
 pub fn read_end(run: &RunDir, path: &Path, limit: u64) -> io::Result<(Vec<u8>, u64)> {
     let mut file = open(run, path)?;
-    let before = file.metadata()?.len().saturating_sub(limit);
+    let length = file.metadata()?.len();
+    let before = length.saturating_sub(limit);
     file.seek(SeekFrom::Start(before))?;
-    let mut bytes = Vec::new();
+    // With room for a little more, the end is found at once.
+    let mut bytes = Vec::with_capacity(length.min(limit) as usize + 64);
     file.take(limit).read_to_end(&mut bytes)?;
     Ok((bytes, before))
 }

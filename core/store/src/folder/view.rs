@@ -274,6 +274,7 @@ pub fn view(run: &RunDir) -> Result<View> {
     if matches!(life, Life::Alive { .. }) {
         status.waiting = status.waiting.take().or_else(|| detect_full_disk(run, &status));
     }
+    let age_of_last_write = last_write(run, &status).and_then(|time| time.elapsed().ok());
     // The job is named elsewhere.
     let name = |seen: owner::Seen| if job.is_some() { seen.owner.place.host } else { seen.owner.name() };
     Ok(View {
@@ -286,7 +287,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         copied_from,
         seen: remote.as_ref().map(owner::Seen::age),
         host: remote.map_or(place.host, name),
-        age_of_last_write: last_write(run).and_then(|t| t.elapsed().ok()).unwrap_or_default(),
+        age_of_last_write: age_of_last_write.unwrap_or_default(),
         notes: read_notes(run).unwrap_or_default(),
         queued,
         alert: last_alert(run),
@@ -307,10 +308,10 @@ struct LastPlace {
 /// Determines where a run was last active; `at_rest` if it is not expected to be.
 fn last_place(run: &RunDir, manifest: &Manifest, at_rest: bool) -> Result<LastPlace> {
     let holder = last_at_work(run, manifest);
-    let here = Place::here();
     if at_rest {
         return Ok(LastPlace { place: holder.place, copied_from: None, remote: None });
     }
+    let here = Place::here();
     let is_here = holder.place.same_boot(&here) || holder.place.same_machine(&here);
     let copied_from = if is_here { holder.copied_from(run) } else { None };
     let place = holder.place;
@@ -469,17 +470,16 @@ fn detect_full_disk(run: &RunDir, status: &Status) -> Option<Waiting> {
     Some(Waiting { cause: cause.to_owned(), rows: 0, since: status.updated })
 }
 
-fn last_write(run: &RunDir) -> Option<SystemTime> {
-    let mut newest = None;
+/// Returns when the run last wrote something. What has ended wrote its status last.
+fn last_write(run: &RunDir, status: &Status) -> Option<SystemTime> {
+    let written = |path: PathBuf| Some(inside::entry(run, &path).ok()?.modified);
+    if status.state.is_final() {
+        return written(run.status());
+    }
     let files = [run.manifest(), run.status(), run.events(), run.series()];
     let journal = run.journal();
     let segments = inside::names(run, &journal).unwrap_or_default().into_iter().map(|n| journal.join(n));
-    for path in files.into_iter().chain(segments) {
-        if let Ok(entry) = inside::entry(run, &path) {
-            newest = newest.max(Some(entry.modified));
-        }
-    }
-    newest
+    files.into_iter().chain(segments).filter_map(written).max()
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gradtop_host::median;
 use gradtop_store::{Goal, Headline, HeadlineLine, ParamValue, View, split_rank};
 
-use super::column::param;
+use super::field::param;
 use crate::run::headline;
 
 /// Runs with the same setting.

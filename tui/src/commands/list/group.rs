@@ -11,9 +11,10 @@ use gradtop_chart::cells::text::{fit, fit_distinct, fit_ends, width_of, wrap};
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::list::column;
+use gradtop_view::list::differing::differing;
 use gradtop_view::run::{headline, notes, progress, remark, state};
 
-/// The most parameters shown.
+/// The most parameters shown, beyond those that are needed to tell runs apart.
 const PARAMETERS: usize = 3;
 /// Column widths of an abbreviated table, with gaps: what is around the state and the name, what the progress needs, and the
 /// least that a name gets.
@@ -53,16 +54,16 @@ impl Column {
         columns
     }
 
-    /// The order in which columns are dropped when space is short: the highest goes first; 0 is never dropped. The monitor has
-    /// the same order.
-    fn dispensable(self) -> usize {
+    /// The order in which columns are dropped when space is short: the highest goes first; 0 is never dropped. The first
+    /// `telling` parameters tell runs apart. The monitor has the same order.
+    fn dispensable(self, telling: usize) -> usize {
         match self {
             Self::State | Self::Name | Self::Value | Self::Of | Self::Note => 0,
             Self::Param(0) => 1,
             Self::Progress => 2,
+            Self::Param(at) if at < telling => 3,
             Self::Step => 4,
             Self::Host | Self::Eta => 5,
-            Self::Param(1) => 6,
             Self::Rate => 7,
             Self::Remark => 8,
             Self::Age => 9,
@@ -95,6 +96,8 @@ struct GroupTable<'a> {
     views: &'a [&'a View],
     /// The columns in which the runs differ.
     parameters: Vec<String>,
+    /// How many of them are needed to tell the runs apart.
+    telling: usize,
     columns: Vec<Column>,
     common: Option<headline::Common>,
     now: Timestamp,
@@ -129,13 +132,15 @@ pub(super) fn print(experiment: &str, views: &[&View], hosts: bool) {
 
 impl<'a> GroupTable<'a> {
     fn new(views: &'a [&'a View], hosts: bool, bars: bool) -> Self {
-        let mut parameters = column::differing(views);
-        parameters.truncate(PARAMETERS);
+        let differing = differing(views);
+        let telling = differing.iter().take_while(|own| own.tells).count();
+        let shown = differing.into_iter().take(telling.max(PARAMETERS));
+        let parameters: Vec<String> = shown.map(|own| own.name).collect();
         let mut columns = Column::usual(parameters.len());
         columns.retain(|column| hosts || *column != Column::Host);
         let common = headline::common(views).map(|common| common.said_once(views));
         let now = Timestamp::now();
-        Self { views, parameters, columns, common, now, bars, below: false, terse: false }
+        Self { views, parameters, telling, columns, common, now, bars, below: false, terse: false }
     }
 
     /// What all values are of, to follow the name of the experiment, in at most `room` columns.
@@ -163,7 +168,7 @@ impl<'a> GroupTable<'a> {
             let first = cells.next();
             self.views.len() > 1 && cells.all(|cell| Some(cell) == first)
         };
-        let order = self.columns.iter().map(|c| (repeats(*c), c.dispensable()));
+        let order = self.columns.iter().map(|c| (repeats(*c), c.dispensable(self.telling)));
         let worst =
             order.enumerate().filter(|(_, (same, cost))| *cost > if *same { 0 } else { Column::DEAR });
         let worst = worst.max_by_key(|(_, order)| *order);
@@ -384,7 +389,7 @@ mod tests {
             let line = shown.table().lines(0)[1].clone();
             assert!(line.contains("mean"), "{line}");
             assert!(
-                line.contains("mean of 3") || shown.columns.iter().all(|c| c.dispensable() <= 2),
+                line.contains("mean of 3") || shown.columns.iter().all(|c| c.dispensable(shown.telling) <= 2),
                 "{line}"
             );
             last = line;

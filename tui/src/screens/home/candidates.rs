@@ -22,15 +22,19 @@ const VALUE: i64 = 1_000;
 const SERIES: i64 = 500;
 /// Of room for remarks where no value says what it is of.
 const REMARKS: i64 = 30;
-/// Of how far runs are, and of the same where all have ended.
-const PERCENT: i64 = 70;
+/// Of how far runs at work are, and of the same where all have ended.
+const PERCENT: i64 = 400;
 const ENDED: i64 = 24;
-/// Of the parameters that tell most runs apart, if they tell each run from each.
-const PARAMS: [i64; 3] = [60, 40, 14];
+/// Of the first parameter without which runs look alike, and how much less each further one is worth: the last is still worth
+/// more than everything that tells no runs apart.
+const TELLS: i64 = 300;
+const LESS: i64 = 8;
+/// The most parameters, and what one is worth that tells nothing more: as one of two, and else.
+const PARAMS: usize = 12;
+const REPEATS: [i64; 2] = [40, 17];
 const HOST: i64 = 30;
 const STEP: i64 = 20;
 const ETA: i64 = 18;
-/// The trend is worth more than a third parameter.
 const TREND: i64 = 16;
 const BAR: i64 = 12;
 const RATE: i64 = 14;
@@ -48,9 +52,12 @@ const REPEATED: i64 = 50;
 const NAME_WIDTH: usize = 28;
 /// The narrowest value.
 const VALUE_WIDTH: usize = 11;
-/// The widest heading of values, and the widest parameter, for which others are cut.
+/// The widest heading of values for which others are cut, also on a phone.
 const TITLE: usize = 20;
+const NARROW_TITLE: usize = 14;
+/// The widest number of a parameter, and the widest heading of one, for which others are cut.
 const PARAM: usize = 14;
+const HEADING: usize = 6;
 /// The narrowest series with the remark that its value is a mean.
 const SERIES_OF_MEAN: usize = 11;
 /// Longer texts are cut in any case.
@@ -99,14 +106,15 @@ impl<'a> Sight<'_, 'a> {
         }
         let mut all = vec![self.state(), self.name()];
         all.extend(self.hosts.then(|| self.host()));
-        all.extend((0..PARAMS.len()).filter_map(|i| self.param(i)));
+        all.extend((0..PARAMS).filter_map(|i| self.param(i)));
         all.extend(self.progress());
         all.extend(if self.narrow { self.brief().into_iter().collect() } else { self.values() });
         let trend = Claim::fixed(8, (TREND - 4) * POINT).grown(12, POINT).grown(36, 10);
         all.push(Candidate::new(What::Spark, trend));
-        all.extend(
-            [other("age", 5, AGE), other("device", 6, DEVICE)].map(|column| self.less_if_same(column)),
-        );
+        all.push(self.less_if_same(other("age", 5, AGE)));
+        // Where it tells runs apart, it is among what does.
+        let is_told = self.groups.iter().any(|group| group.params.iter().any(|own| own.name == "device"));
+        all.extend((!is_told).then(|| self.less_if_same(other("device", 6, DEVICE))));
         all
     }
 
@@ -159,17 +167,23 @@ impl<'a> Sight<'_, 'a> {
         let what = What::Param(i);
         let with = || self.groups.iter().filter(move |group| i < group.params.len());
         with().next()?;
+        let texts: Vec<String> =
+            self.runs().map(|(group, run)| what.text(group, run, self.shared.now)).collect();
         // A usual number is never cut.
         let is_number =
-            |text: &String| text.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
-        let texts = self.runs().map(|(group, run)| what.text(group, run, self.shared.now));
-        let number = texts.filter(is_number).map(|text| width_of(&text)).max().unwrap_or(0);
+            |text: &&String| text.trim_start_matches('-').starts_with(|c: char| c.is_ascii_digit());
+        let number = texts.iter().filter(is_number).map(|text| width_of(text)).max().unwrap_or(0);
         // The heading may carry the mark of the sort order.
         let sort = &self.shared.settings.home.sort;
         let title =
             |group: &&Group| width_of(&what.title(group)) + if what.is_sorted(group, sort) { 2 } else { 0 };
         let title = with().map(title).max().unwrap_or(0);
-        Some(self.texts(what, points(PARAMS[i], self.apart(what)), number.max(title).min(PARAM)))
+        let mut widths: Vec<usize> = texts.iter().map(|text| width_of(text).min(WIDEST)).collect();
+        let least = number.min(PARAM).max(widest(&widths).min(LEAST)).max(title.min(HEADING));
+        widths.push(title);
+        let tells = with().any(|group| group.params[i].tells);
+        let worth = if tells { TELLS - LESS * i as i64 } else { REPEATS[usize::from(i > 1)] } * POINT;
+        Some(Candidate::new(what, Claim::of_texts(worth, worth * 3 / 5, least, &widths)))
     }
 
     fn host(&self) -> Candidate<'a> {
@@ -186,11 +200,14 @@ impl<'a> Sight<'_, 'a> {
         let percent = Claim::fixed(5, points(if works { PERCENT } else { ENDED }, apart));
         let bar = Claim::fixed(5, points(BAR - 4, apart)).grown(10, points(1, apart));
         let step = widest(&self.widths(|group, run| What::Other("step").text(group, run, self.shared.now)));
+        // How far a run at work is, is always shown: of unknown total, by its step.
+        let only_steps = any(|run| run.live() && progress::of(&run.view).is_none());
+        let step = other("step", step.max(7), if only_steps { PERCENT } else { STEP });
         let columns = [
             // Columns of running runs take no room if there are none.
             (any(|run| progress::of(&run.view).is_some()), Candidate::new(What::Bar, bar)),
             (any(|run| progress::of(&run.view).is_some()), Candidate::new(What::Percent, percent)),
-            (any(|run| run.live() || run.view.status.step.is_some()), other("step", step.max(7), STEP)),
+            (any(|run| run.live() || run.view.status.step.is_some()), step),
             (any(|run| progress::epoch(&run.view).is_some()), other("epoch", 7, EPOCH)),
             (any(RunRow::live), other("rate", 9, RATE)),
             (any(|run| run.live() && run.view.status.total > 0), other("eta", 6, ETA)),
@@ -224,9 +241,15 @@ impl<'a> Sight<'_, 'a> {
         let title = |form: fn(&str) -> &str| {
             self.titles().map(|title| width_of(form(&title))).max().unwrap_or(0).min(WIDEST)
         };
-        let brief = title(without_last);
-        let claim = Claim::of_texts(VALUE * POINT, VALUE_CUT * POINT, brief.clamp(VALUE_WIDTH, TITLE), texts);
-        claim.grown(brief, 4 * POINT).grown(title(|title| title), 2 * POINT)
+        let (brief, whole) = (title(without_last), title(|title| title));
+        // On a phone there is room for how far a run is instead.
+        let least = match self.narrow {
+            true => brief.clamp(VALUE_WIDTH, NARROW_TITLE),
+            false if whole <= TITLE => whole.max(VALUE_WIDTH),
+            false => brief.clamp(VALUE_WIDTH, TITLE),
+        };
+        let claim = Claim::of_texts(VALUE * POINT, VALUE_CUT * POINT, least, texts);
+        claim.grown(brief, 4 * POINT).grown(whole, 2 * POINT)
     }
 
     /// Values and what they are of, beside which there should be some room for remarks.

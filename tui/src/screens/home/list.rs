@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::Move;
-use gradtop_view::list::column;
+use gradtop_view::list::differing::{Differing, differing};
 use gradtop_view::list::filter::Filter;
 use gradtop_view::list::order::sort_runs;
 use gradtop_view::run::headline;
@@ -57,7 +57,7 @@ pub(crate) struct Group {
     /// The number of all its runs.
     pub(crate) all: usize,
     /// The columns in which these runs differ.
-    pub(crate) params: Vec<String>,
+    pub(crate) params: Vec<Differing>,
     /// The headline metric, if its runs agree on one; what all their values are of is said in the heading.
     pub(crate) common: Option<headline::Common>,
 }
@@ -90,7 +90,7 @@ impl List {
             group.rows =
                 rows.into_iter().filter(|row| filter.takes(&row.view, shared.now)).map(Arc::clone).collect();
             let views: Vec<_> = group.rows.iter().map(|row| &row.view).collect();
-            group.params = column::differing(&views);
+            group.params = differing(&views);
             group.common = headline::common(&views).map(|common| common.said_once(&views));
             sort_runs(&settings.sort, shared.now, &mut group.rows, |row| &row.view);
         }

@@ -34,7 +34,7 @@ impl What<'_> {
         Some(match self {
             Self::State => "state".to_owned(),
             Self::Name => "name".to_owned(),
-            Self::Param(i) => group.params.get(i)?.clone(),
+            Self::Param(i) => group.params.get(i)?.name.clone(),
             Self::Bar | Self::Percent => "progress".to_owned(),
             Self::Metric | Self::Who | Self::Spark => "metric".to_owned(),
             Self::Other(name) | Self::Split(name) => name.to_owned(),
@@ -65,7 +65,7 @@ impl What<'_> {
     /// The heading in a group.
     pub(super) fn title(self, group: &Group) -> String {
         match self {
-            Self::Param(i) => group.params.get(i).map(|name| column::title(name)).unwrap_or_default(),
+            Self::Param(i) => group.params.get(i).map(|own| column::title(&own.name)).unwrap_or_default(),
             Self::Metric => {
                 group.common.as_ref().map_or_else(|| "last value".to_owned(), headline::Common::title)
             }

@@ -17,7 +17,9 @@ use gradtop_host::text::clean;
 use gradtop_store::{Goal, ParamValue, View};
 use jiff::Timestamp;
 
-use crate::run::{headline, param, progress};
+use super::field::{Asked, FIELDS, Field};
+use crate::run::headline;
+use crate::run::param::brief;
 
 /// What is wrong with a filter, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -136,20 +138,6 @@ fn glob(pattern: &str, text: &str) -> bool {
 
 /// Before the name of a parameter that may be called as a field is that every run has.
 pub const PARAM: &str = "param:";
-/// Fields that every run has, compared as text.
-const TEXTS: [&str; 11] =
-    ["state", "name", "experiment", "device", "host", "preset", "phase", "cause", "tag", "note", MARK];
-/// Whether people have said something of a run: `is:starred`.
-const MARK: &str = "is";
-const MARKS: [&str; 3] = ["starred", "tagged", "noted"];
-/// Fields that every run has, compared as numbers.
-const NUMBERS: [&str; 10] =
-    ["step", "epoch", "progress", "rate", "eta", "age", "took", "seed", "threads", "rows"];
-/// Those of [`NUMBERS`] that are times.
-const TIMES: [&str; 3] = ["eta", "age", "took"];
-/// Words for several states, and whether those are final.
-const STATES: [(&str, bool); 2] = [("live", false), ("ended", true)];
-
 impl Filter {
     /// Reads a filter; an empty one takes every run.
     pub fn parse(text: &str) -> Result<Self, FilterError> {
@@ -220,17 +208,17 @@ pub fn fields_of<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
 
 /// Every field that a filter of these runs may name, those that not every run has first.
 pub fn fields<'a>(runs: impl Iterator<Item = &'a View>) -> Vec<String> {
-    fields_of(runs).into_iter().chain(TEXTS.into_iter().chain(NUMBERS).map(str::to_owned)).collect()
+    let own = FIELDS.iter().map(Field::name).filter(|name| is_own(name));
+    fields_of(runs).into_iter().chain(own.map(str::to_owned)).collect()
 }
 
 /// Whether every run has it.
 fn is_own(field: &str) -> bool {
-    TEXTS.contains(&field) || NUMBERS.contains(&field)
+    Field::asked(field).is_some()
 }
 
 fn param<'a>(run: &'a View, field: &str) -> Option<&'a ParamValue> {
-    let field = field.strip_prefix(PARAM).unwrap_or(field);
-    run.manifest.params.iter().find(|(name, _)| name.eq_ignore_ascii_case(field)).map(|(_, v)| v)
+    super::field::param(run, field.strip_prefix(PARAM).unwrap_or(field))
 }
 
 fn has(run: &View, field: &str) -> bool {
@@ -251,54 +239,21 @@ pub fn why_unknown<'a>(field: &str, mut runs: impl Iterator<Item = &'a View>) ->
 }
 
 fn text(run: &View, field: &str, pattern: &Pattern) -> bool {
-    let (manifest, status) = (&run.manifest, &run.status);
-    let or_none = |text: Option<&str>| pattern.is(text.unwrap_or_default());
-    match field {
-        "state" => match STATES.iter().find(|(word, _)| *word == pattern.0) {
-            Some((_, last)) => run.state.is_final() == *last,
-            None => pattern.is(run.state.word()),
-        },
-        "name" => pattern.within(&run.manifest.run),
-        "experiment" => pattern.within(&run.manifest.experiment.id),
-        "device" => pattern.within(&manifest.device),
-        "host" => pattern.within(&manifest.host),
-        "preset" => or_none(manifest.preset.as_deref()),
-        "phase" => pattern.within(status.phase.as_deref().unwrap_or_default()),
-        "cause" => pattern.within(status.cause.as_deref().unwrap_or_default()),
-        "tag" => run.notes.tags.iter().any(|tag| pattern.is(tag)),
-        "note" => pattern.within(&run.notes.note),
-        MARK => {
-            let notes = &run.notes;
-            let holds = [notes.starred, !notes.tags.is_empty(), !notes.note.is_empty()];
-            MARKS.iter().zip(holds).any(|(mark, holds)| holds && pattern.is(mark))
-        }
-        _ => match param(run, field) {
-            Some(value) => pattern.is(&value.to_string()) || pattern.is(&param::brief(value)),
-            None => numbers(run, field, Timestamp::UNIX_EPOCH).iter().any(|v| pattern.is(&v.to_string())),
-        },
+    match (Field::asked(field).map(|field| &field.asked), param(run, field)) {
+        (Some(Asked::Part(of)), _) => pattern.within(of(run)),
+        (Some(Asked::Whole(of)), _) => of(run).into_iter().any(|text| pattern.is(text)),
+        (None, Some(value)) => pattern.is(&value.to_string()) || pattern.is(&brief(value)),
+        _ => numbers(run, field, Timestamp::UNIX_EPOCH).iter().any(|v| pattern.is(&v.to_string())),
     }
 }
 
 /// The values a number is compared with: none if the run has no such field, one of each series of a metric.
 fn numbers(run: &View, field: &str, now: Timestamp) -> Vec<f64> {
-    let (manifest, status) = (&run.manifest, &run.status);
-    let one = |v: Option<f64>| v.into_iter().collect();
-    match field {
-        "step" => one(status.step.map(|v| v as f64)),
-        "epoch" => one(progress::epoch(run)),
-        "progress" => one(progress::of(run).map(|(done, all)| 100.0 * done.min(all) as f64 / all as f64)),
-        "rate" => one(progress::rate(run)),
-        "eta" => one(progress::eta(run)),
-        "age" => one(Some(seconds(manifest.created, now))),
-        "took" => one(progress::took(run, now)),
-        "seed" => one(manifest.known_seed().map(|seed| seed as f64)),
-        "threads" => one(manifest.known_threads().map(f64::from)),
-        "rows" => one(Some(status.rows as f64)),
-        _ => match param(run, field) {
-            Some(ParamValue::Text(v)) => one(v.parse().ok()),
-            Some(value) => one(value.number()),
-            None => best(run, field),
-        },
+    match (Field::asked(field), param(run, field)) {
+        (Some(field), _) => field.value(run, now).into_iter().collect(),
+        (None, Some(ParamValue::Text(v))) => v.parse().ok().into_iter().collect(),
+        (None, Some(value)) => value.number().into_iter().collect(),
+        (None, None) => best(run, field),
     }
 }
 
@@ -312,8 +267,4 @@ fn best(run: &View, metric: &str) -> Vec<f64> {
         Some(Goal::Min | Goal::Max) => headline.line().map(|l| l.value).into_iter().collect(),
         _ => headline.lines.iter().map(|l| l.value).collect(),
     }
-}
-
-fn seconds(from: Timestamp, to: Timestamp) -> f64 {
-    to.duration_since(from).as_secs_f64().max(0.0)
 }

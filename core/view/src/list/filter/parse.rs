@@ -2,7 +2,8 @@
 
 use gradtop_store::State;
 
-use super::{Compare, Filter, FilterError, MARK, MARKS, NUMBERS, PARAM, Pattern, STATES, TEXTS, TIMES};
+use super::{Compare, Filter, FilterError, PARAM, Pattern};
+use crate::list::field::{Asked, Field, MARK, MARKS, STATE, STATES};
 use gradtop_host::Than;
 use gradtop_host::text::time;
 use gradtop_store::suggest;
@@ -239,19 +240,16 @@ fn term(
     value: &str,
     value_at: usize,
 ) -> Result<Filter, FilterError> {
-    let key = match key {
-        "exp" => "experiment",
-        "run" => "name",
-        "tags" => "tag",
-        other => other,
-    };
-    let (number, kind) = if TIMES.contains(&key) {
+    let own = Field::asked(key);
+    let key = own.map_or(key, |own| own.name());
+    let is_text = own.is_some_and(|own| own.asked.is_text());
+    let (number, kind) = if own.is_some_and(|own| matches!(own.asked, Asked::Time)) {
         (time(value), "times")
     } else {
         (number(value).ok_or_else(|| format!("{value} is not a number")), "numbers")
     };
     match operator {
-        Operator::Colon if key == "state" => {
+        Operator::Colon if key == STATE => {
             let pattern = Pattern::new(value);
             let several = STATES.iter().map(|(word, _)| *word);
             let words: Vec<&str> = State::ALL.iter().map(|s| s.word()).chain(several).collect();
@@ -269,16 +267,16 @@ fn term(
             }
             Ok(Filter::Text(key.to_owned(), pattern))
         }
-        Operator::Colon if NUMBERS.contains(&key) => match number {
+        Operator::Colon if own.is_some_and(|own| own.asked.is_number()) => match number {
             Ok(n) => Ok(Filter::Number(key.to_owned(), Compare::Is, n)),
             Err(why) => Err(error(value_at, format!("{key} is compared with {kind}: {why}"))),
         },
         Operator::Colon => Ok(Filter::Text(key.to_owned(), Pattern::new(value))),
         Operator::Number(compare) => match (number, compare) {
-            (_, _) if TEXTS.contains(&key) && !matches!(compare, Compare::Is | Compare::IsNot) => {
+            (_, _) if is_text && !matches!(compare, Compare::Is | Compare::IsNot) => {
                 Err(error(at, format!("{key} is text: write {key}:{value}")))
             }
-            (Ok(n), _) if !TEXTS.contains(&key) => Ok(Filter::Number(key.to_owned(), compare, n)),
+            (Ok(n), _) if !is_text => Ok(Filter::Number(key.to_owned(), compare, n)),
             (_, Compare::Is) => term(at, key, Operator::Colon, value, value_at),
             (_, Compare::IsNot) => {
                 Ok(Filter::Not(Box::new(term(at, key, Operator::Colon, value, value_at)?)))

@@ -6,6 +6,7 @@ use proptest::prelude::*;
 
 use super::{Filter, fields_of, glob, named, why_unknown};
 use crate::list::column;
+use crate::list::field::{FIELDS, Field};
 
 fn runs() -> Vec<View> {
     let text = |v: &str| ParamValue::Text(v.into());
@@ -241,4 +242,35 @@ fn a_column_shows_what_a_filter_of_its_name_compares() {
         assert_eq!(shown, column::cell(run, name, now()));
         assert_eq!(taken(std::slice::from_ref(run), &format!("{typed}>0")), "flat-2");
     }
+}
+
+/// The words in backticks of a part of the page about scripts: from `begin` to `end`, without examples of values.
+fn documented<'a>(page: &'a str, begin: &str, end: &str) -> Vec<&'a str> {
+    let part = page.split_once(begin).unwrap().1.split_once(end).unwrap().0;
+    let values = ["live", "ended", "starred", "tagged", "noted"];
+    part.split('`').skip(1).step_by(2).filter(|word| !values.contains(word)).collect()
+}
+
+#[test]
+fn every_documented_key_is_one_of_filters_columns_and_orders() {
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/scripting.md")).unwrap();
+    let keys = documented(&page, "Keys are ", "every parameter");
+    let columns = documented(&page, "Columns for `list --columns` and `--sort` are", ". A name");
+    assert!(keys.len() > 20 && keys.contains(&"exp") && columns.contains(&"created"), "{keys:?} {columns:?}");
+    let runs = runs();
+    for name in keys.iter().chain(&columns) {
+        let column = column::named(name, runs.iter()).unwrap_or_else(|| panic!("{name}"));
+        let (own, meant) = (Field::named(name).unwrap(), Field::named(&column).unwrap());
+        assert!(std::ptr::eq(own, meant), "{name}");
+    }
+    for name in keys {
+        let value = [("state", "live"), ("is", "noted")].into_iter().find(|(key, _)| *key == name);
+        let term = format!("{name}:{}", value.map_or("1s", |(_, value)| value));
+        assert_eq!(Filter::parse(&term).err(), None, "{term}");
+        assert!(Field::asked(name).is_some(), "{name}");
+    }
+    // What every run has is documented.
+    let all = page.split('`').collect::<Vec<_>>();
+    assert!(FIELDS.iter().all(|field| all.contains(&field.name())));
 }
