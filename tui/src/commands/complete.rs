@@ -322,7 +322,9 @@ fn filters(views: &[View], experiments: bool, current: &str) -> Vec<Candidate> {
         let values: BTreeSet<String> =
             views.iter().map(|view| column::cell(view, field, Timestamp::now())).collect();
         let plain = values.iter().filter(|value| !value.is_empty() && !value.contains(char::is_whitespace));
-        found.extend(plain.map(|value| Candidate::from(format!("{field}:{value}"))));
+        let known: BTreeSet<String> = found.iter().map(|candidate| candidate.word.clone()).collect();
+        let words = plain.map(|value| format!("{field}:{value}")).filter(|word| !known.contains(word));
+        found.extend(words.map(Candidate::from));
     }
     let fields = filter::fields_of(views.iter()).into_iter();
     found.extend(fields.map(|field| Candidate::from(format!("{field}:"))));

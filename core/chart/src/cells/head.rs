@@ -142,7 +142,9 @@ fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> Head {
             (_, Some(found)) if below => (1, found),
             (Some(found), _) => (0, found),
             _ => {
-                let names = series.cut(2 * READABLE_NAME, Detail::Name);
+                // Some names are better than none: as short as they are still told apart.
+                let cut = |times: usize| series.cut(times * READABLE_NAME, Detail::Name);
+                let names = (2..8).find_map(cut);
                 (usize::from(below), names.unwrap_or_else(|| series.whole(Detail::Name)))
             }
         },

@@ -154,6 +154,9 @@ pub fn fit_distinct(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
 /// What separates the words of a name.
 const SEPARATORS: [char; 6] = [' ', '-', '_', '/', ',', '='];
 
+/// Of more names, words are not tried out one by one.
+const MANY: usize = 64;
+
 /// Splits a name into words, each with the separators behind it.
 fn words(name: &str) -> Vec<&str> {
     let starts_word = |at: &usize| {
@@ -197,19 +200,40 @@ pub(super) fn fit_words(names: &[&str], width: usize, ascii: bool) -> impl Itera
             None => bare(&text) + sign,
         })
     };
-    let own = |i: usize| {
+    let distinct = |i: usize, words: &[Option<&str>]| {
+        let kept: BTreeSet<String> = words.iter().flatten().map(|word| bare(word)).collect();
+        let is_other = |j: usize| names[j] == names[i] || !kept.is_subset(&sets[j]);
+        words.iter().all(Option::is_some) || (0..names.len()).all(is_other)
+    };
+    // Leaves out words: with `checked`, none that alone tells the name from another as long as there are others.
+    let reduced = |i: usize, checked: bool| {
         let mut words: Vec<Option<&str>> = all[i].iter().copied().map(Some).collect();
         let mut rests: Vec<usize> = (0..words.len()).collect();
         // The most shared last, of equals the first.
         rests.sort_by_key(|at| (sharing(all[i][*at]), std::cmp::Reverse(*at)));
         while width_of(&written(&words)) > width && rests.len() > 1 {
-            words[rests.pop()?] = None;
+            let without = |at: usize| {
+                let kept = words.iter().enumerate().map(|(n, word)| word.filter(|_| n != at));
+                kept.collect::<Vec<_>>()
+            };
+            let at = if checked { rests.iter().rposition(|at| distinct(i, &without(*at))) } else { None };
+            let Some(at) = at.or_else(|| rests.len().checked_sub(1).filter(|_| !checked)) else { break };
+            words[rests.remove(at)] = None;
         }
-        let text = written(&words);
-        let kept: BTreeSet<String> = words.iter().flatten().map(|word| bare(word)).collect();
-        let is_other = |j: usize| names[j] == names[i] || !kept.is_subset(&sets[j]);
-        let is_whole = words.iter().all(Option::is_some);
-        (width_of(&text) <= width && (is_whole || (0..names.len()).all(is_other))).then_some(text)
+        words
+    };
+    let own = |i: usize| {
+        let mut words = reduced(i, false);
+        if !distinct(i, &words) && names.len() <= MANY {
+            words = reduced(i, true);
+        }
+        // Without the signs there is room for more.
+        let plain = || words.iter().flatten().map(|word| bare(word)).collect::<Vec<_>>().join(" ");
+        let fits = |text: &String| width_of(text) <= width;
+        Some(written(&words))
+            .filter(fits)
+            .or_else(|| Some(plain()).filter(fits))
+            .filter(|_| distinct(i, &words))
     };
     (0..names.len()).map(own).collect::<Vec<_>>().into_iter()
 }
@@ -410,6 +434,25 @@ mod tests {
             fit_apart(&two, 10, false),
             ["…64…0.001", "…256…0.001", "…64…0.01", "…at step 0", "…step 50"]
         );
+    }
+
+    #[test]
+    fn of_names_of_settings_the_values_are_kept_that_tell_them_apart() {
+        let name =
+            |batch, optimizer, lr| format!("batch {batch}, optimizer {optimizer}, lr {lr}, steps 5000");
+        let settings = [32, 64].map(|b| ["sgd", "adam"].map(|o| [0.001, 0.003].map(|lr| name(b, o, lr))));
+        let all: Vec<&str> = settings.iter().flatten().flatten().map(String::as_str).collect();
+        assert_eq!(fit_apart(&all, 15, false)[..2], ["…32…sgd…0.001…", "…32…sgd…0.003…"]);
+        for width in 13..60 {
+            let cut = fit_apart(&all, width, false);
+            assert_eq!(cut.iter().collect::<BTreeSet<_>>().len(), all.len(), "{width}: {cut:?}");
+            for (text, name) in cut.iter().zip(&all) {
+                let told = name.split([' ', ',']).filter(|word| !["", "steps", "5000"].contains(word));
+                let values = told.skip(1).step_by(2);
+                assert!(width_of(text) <= width, "{text}");
+                assert!(values.into_iter().all(|value| text.contains(value)), "{width}: {text} of {name}");
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::figure::name_of;
 use crate::figure::view::SHARE;
+use crate::list::differing;
+use crate::list::filter::PARAM;
 use crate::live::{RunData, XAxis};
 use crate::natural;
 use crate::run::param;
@@ -368,7 +370,7 @@ pub fn groups(runs: &[ComparedRun], by: &GroupBy) -> Vec<RunGroup> {
             None => groups.push(RunGroup { name, members: vec![i], look: (Paint::Grey, 0) }),
         }
     }
-    if *by != GroupBy::Nothing {
+    if *by != GroupBy::Nothing && !shorten_values(runs, &needed(runs, &keys, &groups), &mut groups) {
         shorten_values(runs, &keys, &mut groups);
     }
     if let GroupBy::Key(key) = by {
@@ -395,8 +397,19 @@ fn setting(keys: &[String], values: impl Iterator<Item = String>) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// Names groups with values that are not much longer than usual ones, as long as the names stay different.
-fn shorten_values(runs: &[ComparedRun], keys: &[String], groups: &mut [RunGroup]) {
+/// Returns those of several keys that sweeps varied, or without which groups look alike.
+fn needed(runs: &[ComparedRun], keys: &[String], groups: &[RunGroup]) -> Vec<String> {
+    let first = |group: &RunGroup| Some(&runs.get(*group.members.first()?)?.row.view);
+    let told = differing::differing(&groups.iter().filter_map(first).collect::<Vec<_>>());
+    let tells = |key: &&String| {
+        let own = told.iter().find(|own| own.name.trim_start_matches(PARAM) == key.as_str());
+        keys.len() == 1 || *key == EXPERIMENT || own.is_some_and(|own| own.tells)
+    };
+    keys.iter().filter(tells).cloned().collect()
+}
+
+/// Names groups with the values of these keys, not much longer than usual ones, if the names stay different.
+fn shorten_values(runs: &[ComparedRun], keys: &[String], groups: &mut [RunGroup]) -> bool {
     let first = |group: &RunGroup| group.members.first().and_then(|at| runs.get(*at));
     let column = |key: &String| {
         let values: Vec<String> = groups
@@ -408,9 +421,11 @@ fn shorten_values(runs: &[ComparedRun], keys: &[String], groups: &mut [RunGroup]
     let columns: Vec<Vec<String>> = keys.iter().map(column).collect();
     let name = |at: usize| setting(keys, columns.iter().map(|column| column[at].clone()));
     let names: Vec<String> = (0..groups.len()).map(name).collect();
-    if !keys.is_empty() && names.iter().collect::<BTreeSet<_>>().len() == groups.len() {
+    let distinct = !keys.is_empty() && names.iter().collect::<BTreeSet<_>>().len() == groups.len();
+    if distinct {
         groups.iter_mut().zip(names).for_each(|(group, name)| group.name = name);
     }
+    distinct
 }
 
 /// Colours and markers by name. Two runs of one name, of two experiments, are told apart by the experiment.
