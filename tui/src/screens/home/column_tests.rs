@@ -480,8 +480,10 @@ fn names_beside_one_with_an_alert_are_whole_where_all_fit() {
     }
 }
 
-/// A list of runs: of each the values of its parameters, its tag, its seed and whether it is at work.
-fn any_list() -> impl Strategy<Value = Vec<(Vec<usize>, Option<bool>, u64, bool)>> {
+/// The values of a run's parameters, its tag, its seed and whether it is at work.
+type AnyRun = (Vec<usize>, Option<bool>, u64, bool);
+
+fn any_list() -> impl Strategy<Value = Vec<AnyRun>> {
     let run = (prop::collection::vec(0..3_usize, 5), any::<Option<bool>>(), 1..3_u64, any::<bool>());
     prop::collection::vec(run, 2..9)
 }
@@ -497,7 +499,7 @@ proptest! {
     ) {
         let names = ["lr", "a-long-parameter", "batch", "optimizer", "width"];
         let values = [["0.1", "0.01", "0.003"], ["sgd", "adam", "a-long-text-of-a-value"]];
-        let spec = |(at, (own, tag, seed, works)): (usize, &(Vec<usize>, Option<bool>, u64, bool))| {
+        let spec = |(at, (own, tag, seed, works)): (usize, &AnyRun)| {
             let name = format!("a-run-of-a-sweep-{at}");
             let spec = run("fit", &name, at as i64 + 1).losses().with(|m, _| m.seed = Some(*seed));
             let spec = if *works { spec.at(State::Running, 5_000) } else { spec };
