@@ -90,14 +90,15 @@ fn on_a_full_disk_stop_and_kill_need_no_room() {
 fn on_a_full_disk_a_command_is_stopped_and_killed_and_says_what_it_lost() {
     let sandbox = Sandbox::new();
     let Some(disk) = Mounted::small(&sandbox.runs(), 24 << 10) else { return };
-    let over = sandbox.path().join("over");
-    // `ended` has ended by itself when it is stopped: only its rows wait.
+    let [over, gone] = ["over", "gone"].map(|name| sandbox.path().join(name));
+    // `ended` has ended by itself when it is stopped: only its rows wait. It is the first, because the end of another one
+    // leaves a moment's room, in which it would finish.
     let until_over = format!("while [ ! -e {} ]", over.display());
     let runs =
-        [("stopped", "while :", "stop"), ("killed", "while :", "kill"), ("ended", &*until_over, "stop")].map(
+        [("ended", &*until_over, "stop"), ("stopped", "while :", "stop"), ("killed", "while :", "kill")].map(
             |(name, loop_while, how)| {
-                let script =
-                    format!("i=0; {loop_while}; do i=$((i+1)); echo '{{\"loss\": 1}}' >&3; echo $i; done");
+                let round = r#"i=$((i+1)); echo '{"loss": 1}' >&3; echo $i"#;
+                let script = format!("i=0; {loop_while}; do {round}; done; : > {}", gone.display());
                 let args = ["exec", "-d", "--name", name, "--", "sh", "-c", &script];
                 sandbox.gradtop(&args).expect_code(0);
                 (sandbox.find(name), how)
@@ -111,6 +112,7 @@ fn on_a_full_disk_a_command_is_stopped_and_killed_and_says_what_it_lost() {
         until("rows to wait", || run.view().status.waiting.is_some_and(|w| w.rows > 0).then_some(()));
     }
     fs::write(&over, "").unwrap();
+    until("the command to end", || gone.exists().then_some(()));
     for (run, how) in &runs {
         // The end of another one has released its reserve.
         disk.fill();

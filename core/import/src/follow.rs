@@ -77,7 +77,10 @@ impl Follower {
     pub fn run(&mut self, mut stop: impl FnMut() -> bool, mut news: impl FnMut(News)) -> Result<()> {
         let done = self.turn_until(&mut stop, &mut news);
         for followed in &mut self.followed {
-            followed.import.stop()?;
+            match &done {
+                Ok(()) => followed.import.stop()?,
+                Err(e) => followed.import.fail(e)?,
+            }
         }
         done
     }
