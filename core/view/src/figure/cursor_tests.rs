@@ -234,3 +234,24 @@ fn before_a_run_began_it_has_no_value_and_after_its_end_its_last() {
     let words: Vec<_> = built.lines.iter().map(|line| line.at_cursor.unwrap().words()).collect();
     assert_eq!(words[..2], ["last, step 40", "last, step 40"]);
 }
+
+#[test]
+fn in_a_pause_a_run_has_no_value() {
+    let seconds = (0..=40).filter(|second| !(11..30).contains(second));
+    let sample =
+        |second| Sample { step: second, epoch: f64::NAN, time_us: second * 1_000_000, value: second as f64 };
+    let mut paused =
+        run(vec![of_samples(SeriesKey::metric("loss"), seconds.map(sample).collect::<Vec<_>>(), 0.0)]);
+    paused.pauses = Arc::new(vec![(10_500_000, 29_500_000)]);
+    let whole = of_seconds(0..=40);
+    let source = |data, label| Source { data, label: Some(label) };
+    let sources = [source(&paused, "paused"), source(&whole, "whole")];
+    let at = |x, cursor| {
+        let view = ChartView { x: Some(x), cursor: Some(cursor), ..ChartView::default() };
+        let built = build(&sources, Subject::Metric("loss"), &view, (80, 14), Theme::default());
+        built.lines.iter().map(|line| line.at_cursor.map(|at| at.raw)).collect::<Vec<_>>()
+    };
+    assert_eq!(at(XAxis::Time, 20.0), [None, Some(20.0)]);
+    assert_eq!(at(XAxis::Time, 35.0), [Some(35.0), Some(35.0)]);
+    assert_eq!(at(XAxis::Step, 20.0), [Some(10.0), Some(20.0)]);
+}

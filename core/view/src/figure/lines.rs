@@ -119,7 +119,7 @@ pub(super) fn cursor(lines: &[&Line<'_>], x: f64, plot: &Plot) -> Option<Cursor>
 }
 
 /// Returns the value of a line, of which these values are drawn, in the column of dots around an x, else the nearest; after
-/// its end its last, and none before its beginning.
+/// its end its last, and none before its beginning or in a pause.
 pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> Option<CursorValue> {
     let column = plot.column(x);
     let mut found: Vec<(&Member<'_>, Reading)> =
@@ -128,9 +128,10 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
     let nearest = found.iter().map(near).min_by(|a, b| (a - x).abs().total_cmp(&(b - x).abs()))?;
     let (low, high) = line.extent(Scale::Linear)?;
     let is_here = found.iter().any(|(_, r)| r.touches(column));
+    let rests = || line.members.iter().all(|m| m.gaps(plot).iter().any(|(from, to)| *from < x && x < *to));
     let nearness = match x {
         _ if is_here => Nearness::Here,
-        x if x < low => return None,
+        x if x < low || x < high && rests() => return None,
         x if x > high => Nearness::Ended,
         _ => Nearness::Near,
     };
