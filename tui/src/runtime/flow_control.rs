@@ -108,13 +108,11 @@ impl FlowControl {
         self.answers && self.took[0].min(self.took[1]) >= FAR
     }
 
-    /// Returns how far the screen is behind, if worth reporting: the age of the pending query, or both of the last response
-    /// times. A single slow one may have been a short interruption.
+    /// Returns how far the screen is behind, if worth reporting: both of the last response times, or the age of the pending
+    /// query if that is longer. A single slow response may have been a short interruption.
     pub(super) fn behind(&self, now: Instant) -> Option<Duration> {
-        let behind = match self.asked {
-            Some(asked) => now.saturating_duration_since(asked),
-            None => self.took[0].min(self.took[1]),
-        };
+        let pending = self.asked.map(|asked| now.saturating_duration_since(asked)).unwrap_or_default();
+        let behind = pending.max(self.took[0].min(self.took[1]));
         (self.answers && behind >= TOLD).then_some(behind)
     }
 }
@@ -190,8 +188,9 @@ mod tests {
     #[test]
     fn a_slow_link_is_told_and_a_quick_one_is_not() {
         let (mut link, mut now) = answered_after(20);
-        for behind in [None, Some(2), Some(2)] {
+        for (pending, behind) in [(None, None), (None, Some(2)), (Some(2), Some(2))] {
             link.written(now, 1_500, link.ask(now, 1_500));
+            assert_eq!(link.behind(now + 100 * MS).map(|d| d.as_secs()), pending, "of the answers before");
             now += 2_000 * MS;
             link.answered(now);
             assert_eq!(link.behind(now).map(|d| d.as_secs()), behind);
