@@ -191,21 +191,11 @@ fn rounded(value: f64, digits: usize) -> f64 {
 /// How many positions of an axis of time are told apart in words: as many as a wide terminal has dots.
 const POSITIONS: f64 = 400.0;
 
-/// Returns a number of seconds on an axis with the decimals that the axis needs to tell positions apart, rounded within the
-/// axis, and how many these are.
+/// Returns a number of seconds rounded to the decimals that an axis needs to tell positions apart, and how many these are.
 pub fn on_time_axis(seconds: f64, (low, high): (f64, f64)) -> (f64, usize) {
-    let digits = if high > low { digits((high - low) / POSITIONS).min(6) } else { 0 };
-    let base = low.floor();
-    let unit = 10f64.powf(-(digits as f64));
-    let near = base + rounded(seconds - base, digits);
-    let kept = if near < low {
-        near + unit
-    } else if near > high {
-        near - unit
-    } else {
-        near
-    };
-    (if (low..=high).contains(&kept) { kept } else { seconds }, digits)
+    let digits = if low < high { digits((high - low) / POSITIONS).min(6) } else { 0 };
+    let base = seconds.floor();
+    (base + rounded(seconds - base, digits), digits)
 }
 
 /// Formats a time since the start on an axis of such times, as precisely as the axis needs: `3m20s`, `1h05m12s`, `11.6ms`.
