@@ -48,7 +48,8 @@ fn main() -> ExitCode {
     let cli = match commands::cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
         Err(error) => {
-            print::terminal::decide(glyphs);
+            let ascii = args.iter().take_while(|arg| *arg != "--").any(|arg| arg == "--ascii");
+            print::terminal::decide(if ascii { Some(Glyphs::Ascii) } else { glyphs });
             return finish(print_clap(&error, &args));
         }
     };
@@ -73,7 +74,9 @@ fn print_clap(error: &clap::Error, args: &[OsString]) -> i32 {
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
         print::note(text.to_string().trim_end());
     } else if error.use_stderr() {
-        return failure::report(&commands::usage::failure(error, args).into());
+        return failure::report(
+            &commands::usage::failure(error, args, &commands::complete::named_experiment).into(),
+        );
     } else if coloured {
         print::out(&text.ansi().to_string());
     } else {

@@ -256,6 +256,7 @@ fn ascii_means_ascii_in_every_command_and_what_programs_read_stays() {
     for args in [
         &["list"][..],
         &["list", "größe*"],
+        &["list", "--help"],
         &["--once"],
         &["show", "größe-1"],
         &["logs", "größe-1"],

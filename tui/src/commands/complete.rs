@@ -349,6 +349,13 @@ fn experiment(typed: &Typed<'_>) -> Option<ExperimentDesc> {
     }
 }
 
+/// The experiment named on a command line that may be wrong.
+pub(crate) fn named_experiment(args: &[String]) -> Option<ExperimentDesc> {
+    let mut root = Cli::command();
+    root.build();
+    experiment(&read(&root, args.get(1..)?))
+}
+
 fn presets(e: &ExperimentDesc) -> Vec<Candidate> {
     e.presets.iter().map(|p| Candidate { word: p.name.clone(), help: p.help.clone() }).collect()
 }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory as _, Parser as _};
+use gradtop_host::ExperimentDesc;
 use gradtop_store::near;
 
 use super::cli::Cli;
@@ -12,13 +13,17 @@ use crate::failure::Failure;
 /// The most subcommands that are listed if none is similar.
 const FEW: usize = 8;
 
-/// Puts an error of clap into one line, with the hint that helps most.
-pub(crate) fn failure(error: &clap::Error, args: &[OsString]) -> Failure {
+/// Puts an error of clap into one line, with the hint that helps most. `experiment` returns the one that a command line names.
+pub(crate) fn failure(
+    error: &clap::Error,
+    args: &[OsString],
+    experiment: &dyn Fn(&[String]) -> Option<ExperimentDesc>,
+) -> Failure {
     let args: Vec<String> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let mut root = Cli::command();
     root.build();
     let command = args.iter().fold(&root, |command, arg| command.find_subcommand(arg).unwrap_or(command));
-    let line = Line { error, args, command };
+    let line = Line { error, args, command, experiment };
     let help = line.help().unwrap_or_else(|| {
         let what = if command.has_subcommands() { "commands" } else { "options" };
         format!("`{} --help` lists the {what}", command.get_bin_name().unwrap_or("gradtop"))
@@ -36,6 +41,7 @@ struct Line<'a> {
     args: Vec<String>,
     /// The innermost command that it names.
     command: &'a clap::Command,
+    experiment: &'a dyn Fn(&[String]) -> Option<ExperimentDesc>,
 }
 
 impl Line<'_> {
@@ -63,7 +69,7 @@ impl Line<'_> {
         let text = self.error.render().to_string();
         let first = text.split("\n\n").next().unwrap_or_default().trim_start_matches("error: ");
         match self.unknown_option().filter(|_| self.error.kind() == ErrorKind::UnknownArgument) {
-            Some(wrong) => format!("unexpected argument '{wrong}' found"),
+            Some(wrong) => format!("unexpected argument '--{wrong}' found"),
             None => first.split_whitespace().collect::<Vec<_>>().join(" "),
         }
     }
@@ -102,42 +108,53 @@ impl Line<'_> {
         meant(&near(&self.about(ContextKind::InvalidSubcommand)?, names.iter().copied())).or_else(few)
     }
 
-    fn options(&self) -> impl Iterator<Item = String> {
-        self.command.get_arguments().filter_map(|arg| Some(format!("--{}", arg.get_long()?)))
+    /// The options of the command, without their dashes.
+    fn options(&self) -> impl Iterator<Item = &str> {
+        self.command.get_arguments().filter_map(clap::Arg::get_long)
     }
 
-    /// The first option that the command does not have. If values may begin with a dash, clap takes one for a value and
-    /// complains about what follows.
-    fn unknown_option(&self) -> Option<&String> {
-        let given = self.args.iter().take_while(|arg| *arg != "--").filter(|arg| arg.starts_with("--"));
-        let known = |arg: &str| self.options().any(|option| Some(option.as_str()) == arg.split('=').next());
-        given.clone().find(|arg| !known(arg))
+    /// The first option that the command does not have, without its dashes. If values may begin with a dash, clap takes one for
+    /// a value and complains about what follows.
+    fn unknown_option(&self) -> Option<&str> {
+        let mut given =
+            self.args.iter().take_while(|arg| *arg != "--").filter_map(|arg| arg.strip_prefix("--"));
+        let known = |arg: &str| self.options().any(|option| Some(option) == arg.split('=').next());
+        given.find(|arg| !known(arg))
     }
 
     /// Suggests an option similar to one that the command does not have.
     fn option(&self) -> Option<String> {
-        let options: Vec<String> = self.options().collect();
-        let near = near(self.unknown_option()?, options.iter().map(String::as_str));
-        meant(&self.about(ContextKind::SuggestedArg).map_or(near, |option| vec![option]))
+        let near = near(self.unknown_option()?.split('=').next()?, self.options());
+        meant(&near.iter().map(|option| format!("--{option}")).collect::<Vec<_>>())
     }
 
-    /// Explains --set if the user tried to set a parameter as an option: `run NAME --lr 3`, `run NAME lr=3`.
+    /// Explains how a parameter or preset is chosen if it was given as an option: `run NAME --lr 3`, `run NAME lr=3`.
     fn parameter(&self) -> Option<String> {
-        // For a misspelt option, clap has a suggestion.
-        let misspelt = self.about(ContextKind::SuggestedArg).is_some_and(|option| option != "--set");
-        if misspelt || !["run", "sweep"].contains(&self.command.get_name()) {
-            return None;
-        }
-        let at = self.wrong_at()?;
-        let whole = &self.args[at];
-        let next = self.args.get(at + 1).filter(|arg| !arg.starts_with("--"));
-        let set = match (whole.strip_prefix("--"), next) {
-            (key, _) if whole.contains('=') => key.unwrap_or(whole).to_owned(),
-            (Some(key), Some(value)) => format!("{key}={value}"),
-            (Some(key), None) => format!("{key}=VALUE"),
+        let set = match self.command.get_name() {
+            "run" | "sweep" => "--set",
+            "exec" => "--param",
             _ => return None,
         };
-        Some(format!("a parameter is set by --set {set}"))
+        let at = self.wrong_at()?;
+        let whole = &self.args[at];
+        let bare = whole.strip_prefix("--");
+        let (typed, value) = match (whole.split_once('='), self.args.get(at + 1)) {
+            (Some((_, value)), _) => (bare.unwrap_or(whole).split('=').next()?, value),
+            (None, Some(next)) if !next.starts_with("--") => (bare?, next.as_str()),
+            _ => (bare?, "VALUE"),
+        };
+        let experiment = Some(set).filter(|set| *set == "--set").and_then(|_| (self.experiment)(&self.args));
+        let (params, presets) = experiment.as_ref().map_or((&[][..], &[][..]), |e| (&e.params, &e.presets));
+        let same = |name: &str| name.replace('_', "-") == typed.replace('_', "-");
+        let param = params.iter().map(|param| param.key.as_str()).find(|key| same(key));
+        if param.is_none() && presets.iter().any(|preset| preset.name == typed) {
+            return Some(format!("a preset is chosen by --preset {typed}"));
+        }
+        // What is no parameter may be a misspelt option.
+        if param.is_none() && bare.is_some() && self.option().is_some() {
+            return None;
+        }
+        Some(format!("a parameter is set by {set} {}={value}", param.unwrap_or(typed)))
     }
 
     /// Where the argument stands that clap did not expect.
@@ -169,7 +186,19 @@ impl Line<'_> {
 
 #[cfg(test)]
 mod tests {
+    use gradtop_host::{ParamDesc, PresetDesc};
+
     use super::*;
+
+    /// The experiment `curve`.
+    fn known(args: &[String]) -> Option<ExperimentDesc> {
+        let params = ["threads_of", "table_every"]
+            .map(|key| ParamDesc { key: key.to_owned(), ..ParamDesc::default() });
+        let quick = PresetDesc { name: "quick".to_owned(), help: String::new(), values: Vec::new() };
+        let curve =
+            ExperimentDesc { params: params.into(), presets: vec![quick], ..ExperimentDesc::default() };
+        args.iter().any(|arg| arg == "curve").then_some(curve)
+    }
 
     #[test]
     fn what_was_meant_is_said() {
@@ -179,7 +208,7 @@ mod tests {
             if !error.use_stderr() {
                 return error.to_string();
             }
-            let failure = failure(&error, &args);
+            let failure = failure(&error, &args, &known);
             let said = format!("{failure}\nhelp: {}", failure.hint().unwrap_or_default());
             assert_eq!(said.lines().count(), 2, "{said}");
             said
@@ -198,6 +227,13 @@ mod tests {
             ("gradtop help queue move", "Usage: gradtop queue move"),
             ("gradtop run fit --lr 3", "--set lr=3"),
             ("gradtop run fit lr=3", "--set lr=3"),
+            ("gradtop run fit --batch 8", "help: a parameter is set by --set batch=8"),
+            ("gradtop run fit --trials=3", "help: a parameter is set by --set trials=3"),
+            ("gradtop run fit --thread 3", "help: did you mean --threads?"),
+            ("gradtop run curve --threads-of 3", "help: a parameter is set by --set threads_of=3"),
+            ("gradtop sweep curve --name s --table-every 3", "--set table_every=3"),
+            ("gradtop run curve --quick", "help: a preset is chosen by --preset quick"),
+            ("gradtop exec --lr 3", "help: a parameter is set by --param lr=3"),
             ("gradtop run fit --seed -1", "follows a =: --seed=-1"),
             ("gradtop run fit --name -x", "follows a =: --name=-x"),
             ("gradtop run fit -x", "`gradtop run --help` lists the options"),
