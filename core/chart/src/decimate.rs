@@ -53,15 +53,21 @@ pub struct Thinned {
 }
 
 impl Thinned {
-    /// Returns the columns in which the line goes beyond a range, and whether above it. Of those less than `apart` columns from
-    /// each other only the first.
+    /// Returns the columns in which the line goes beyond a range, and whether above it: all between others beyond it, in which
+    /// nothing of the line is seen. Of the others that are less than `apart` columns from each other only the first.
     pub(crate) fn beyond(&self, (low, high): (f64, f64), apart: i32) -> impl Iterator<Item = (i32, bool)> {
+        let all = self.segments.iter().flat_map(move |segment| {
+            (0..segment.len()).flat_map(move |i| {
+                let near = &segment[i.saturating_sub(1)..(i + 2).min(segment.len())];
+                let unseen = [near.iter().all(|c| c.max < low), near.iter().all(|c| c.min > high)];
+                let c = segment[i];
+                [(c.at, c.min < low, false, unseen[0]), (c.at, c.max > high, true, unseen[1])]
+            })
+        });
         let mut next = [i32::MIN; 2];
-        let both = move |c: &Column| [(c.at, c.min < low, false), (c.at, c.max > high, true)];
-        let all = self.segments.iter().flatten().flat_map(both);
-        all.filter_map(move |(at, is_beyond, above)| {
+        all.filter_map(move |(at, is_beyond, above, unseen)| {
             let next = &mut next[usize::from(above)];
-            if !is_beyond || at < *next {
+            if !is_beyond || at < *next && !unseen {
                 return None;
             }
             *next = at + apart;
@@ -128,16 +134,18 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beyond_an_axis_is_marked_where_it_begins_and_not_in_each_column() {
+    fn what_lies_beyond_an_axis_is_marked_where_it_begins_and_where_nothing_of_it_is_seen() {
         let value = |x: i32| match x {
-            10..=40 => 9.0,
+            10..=14 => 9.0,
+            20..=40 => [9.0, 0.0][x as usize % 2],
             60 => -9.0,
             _ => 0.0,
         };
         let points = (0..100).map(|x| (f64::from(x), value(x)));
         let thinned = thin(points, |x| Some(x as i32), |_| true);
         let beyond: Vec<_> = thinned.beyond((-1.0, 1.0), 12).collect();
-        assert_eq!(beyond, [(10, true), (22, true), (34, true), (60, false)]);
+        let above = [10, 11, 12, 13, 26, 38].map(|at| (at, true));
+        assert_eq!(beyond, [&above[..], &[(60, false)]].concat());
         assert_eq!(thinned.beyond((-9.0, 9.0), 12).count(), 0);
     }
 

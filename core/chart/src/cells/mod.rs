@@ -228,6 +228,11 @@ fn layout(
         // All available room if nothing is drawn.
         let nothing = chart.marks.is_empty();
         let room = (height / if nothing { 5 } else { 10 }).max(usize::from(nothing || !odd.is_empty()));
+        if notes.len() > room {
+            // They share lines.
+            let all: Vec<&str> = odd.iter().chain(&chart.notes).map(String::as_str).collect();
+            notes = wrapped(std::iter::once(&all.join("; ")), width, look.glyphs.ascii());
+        }
         let cut = notes.len() > room;
         notes.truncate(room);
         if let Some(last) = notes.last_mut().filter(|_| cut) {
@@ -302,8 +307,11 @@ fn least_height(chart: &Chart, (width, mut height): (usize, usize), look: Theme)
 }
 
 fn foot_notes(chart: &Chart, odd: &[String], width: usize, ascii: bool) -> Vec<String> {
-    let all = odd.iter().chain(&chart.notes);
-    all.flat_map(|n| wrap(n, width)).map(|n| if ascii { crate::ascii::plain(&n) } else { n }).collect()
+    wrapped(odd.iter().chain(&chart.notes), width, ascii)
+}
+
+fn wrapped<'a>(notes: impl Iterator<Item = &'a String>, width: usize, ascii: bool) -> Vec<String> {
+    notes.flat_map(|n| wrap(n, width)).map(|n| if ascii { crate::ascii::plain(&n) } else { n }).collect()
 }
 
 fn write_notes(canvas: &mut Canvas, notes: &[String], height: usize) {
@@ -451,6 +459,22 @@ mod tests {
                 assert!(drawn.lines().filter(|line| line.contains(['│', '┤'])).count() >= LEAST, "{drawn}");
             }
         }
+    }
+
+    #[test]
+    fn notes_for_which_a_small_chart_has_too_few_lines_share_them() {
+        let mark = |name: &str| Mark {
+            name: Some(name.to_owned()),
+            ..Mark::new((Paint::Slot(0), 0), Shape::Line { x: vec![0.0, 1.0, 2.0], y: vec![-1.0, 1.0, 2.0] })
+        };
+        let y = crate::Axis { scale: crate::scale::Scale::Log, ..crate::Axis::default() };
+        let marks = vec![mark("one"), mark("two")];
+        let both = Chart { marks, y, compact: true, ..Chart::default() };
+        let drawn = |width| text::plain(&chart(&both, (width, 12), Theme::default(), Style::default()));
+        let said = "one  ↓ ≤ 0 on a log axis: 1 of 3 points; two  ↓ ≤ 0 on a log axis: 1 of 3 points";
+        let last = |drawn: String| drawn.lines().last().unwrap_or_default().to_owned();
+        assert_eq!(last(drawn(90)), said.replace("  ", " "));
+        assert!(last(drawn(60)).starts_with("one ↓ ≤ 0 on a log axis: 1 of 3 points; two"));
     }
 
     #[test]

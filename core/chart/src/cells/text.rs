@@ -1,6 +1,6 @@
 //! Text in terminal columns: width, truncation and wrapping.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use ratatui_core::buffer::{Buffer, CellWidth as _};
@@ -178,11 +178,22 @@ fn words(name: &str) -> Vec<&str> {
 /// first.
 pub fn fit_apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     let letters = fit_distinct(names, width, ascii);
-    fit_words(names, width, ascii).zip(letters).map(|(words, letters)| words.unwrap_or(letters)).collect()
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    letters.iter().for_each(|text| *counts.entry(text).or_default() += 1);
+    // Words read differently where letters are the same.
+    let own = |((words, told), letters): ((Option<String>, bool), &String)| {
+        words.filter(|_| told || counts[letters.as_str()] > 1).unwrap_or_else(|| letters.clone())
+    };
+    without_words(names, width, ascii).zip(&letters).map(own).collect()
 }
 
 /// Leaves out words of names so that they fit into `width` columns; `None` for a name that would then not be told apart.
 pub(super) fn fit_words(names: &[&str], width: usize, ascii: bool) -> impl Iterator<Item = Option<String>> {
+    without_words(names, width, ascii).map(|(text, told)| text.filter(|_| told))
+}
+
+/// Leaves out words of names so that they fit into `width` columns, and says of each whether it is still told apart.
+fn without_words(names: &[&str], width: usize, ascii: bool) -> impl Iterator<Item = (Option<String>, bool)> {
     let sign = if ascii { "~" } else { "…" };
     let bare = |word: &str| word.trim_end_matches(SEPARATORS).to_owned();
     let all: Vec<Vec<&str>> = names.iter().map(|name| words(name)).collect();
@@ -222,18 +233,21 @@ pub(super) fn fit_words(names: &[&str], width: usize, ascii: bool) -> impl Itera
         }
         words
     };
-    let own = |i: usize| {
-        let mut words = reduced(i, false);
-        if !distinct(i, &words) && names.len() <= MANY {
-            words = reduced(i, true);
-        }
-        // Without the signs there is room for more.
+    // Without the signs there is room for more.
+    let fitted = |words: &[Option<&str>]| {
         let plain = || words.iter().flatten().map(|word| bare(word)).collect::<Vec<_>>().join(" ");
         let fits = |text: &String| width_of(text) <= width;
-        Some(written(&words))
-            .filter(fits)
-            .or_else(|| Some(plain()).filter(fits))
-            .filter(|_| distinct(i, &words))
+        Some(written(words)).filter(fits).or_else(|| Some(plain()).filter(fits))
+    };
+    let own = |i: usize| {
+        let words = reduced(i, false);
+        if distinct(i, &words) {
+            return (fitted(&words), true);
+        }
+        let checked = if names.len() <= MANY { reduced(i, true) } else { words.clone() };
+        let told = fitted(&checked).filter(|_| distinct(i, &checked));
+        let is_told = told.is_some();
+        (told.or_else(|| fitted(&words)), is_told)
     };
     (0..names.len()).map(own).collect::<Vec<_>>().into_iter()
 }
@@ -453,6 +467,16 @@ mod tests {
                 assert!(values.into_iter().all(|value| text.contains(value)), "{width}: {text} of {name}");
             }
         }
+    }
+
+    #[test]
+    fn names_that_cannot_be_told_apart_by_their_values_at_least_read_differently() {
+        let name = |steps, batch, lr| format!("steps {steps}, batch {batch}, optimizer adam, lr {lr}");
+        let all = [10_000, 2_000].map(|s| [32, 64].map(|b| [0.001, 0.003].map(|lr| name(s, b, lr))));
+        let all: Vec<&str> = all.iter().flatten().flatten().map(String::as_str).collect();
+        let all = [&all[..], &["steps 10000, batch 64, optimizer sgd, lr 0.001"]].concat();
+        let cut = fit_apart(&all, 15, false);
+        assert_eq!(cut.iter().collect::<BTreeSet<_>>().len(), all.len(), "{cut:?}");
     }
 
     #[test]

@@ -151,7 +151,8 @@ fn compose(
     let Plan { mut chart, parts, x } = plan;
     dress(&mut chart);
     let hidden: BTreeSet<String> = parts.iter().filter_map(|part| hidden_name(part, view)).cloned().collect();
-    if !parts.is_empty() && parts.iter().all(|part| hidden_name(part, view).is_some()) {
+    let mut data = parts.iter().filter(|part| !part.is_rule()).peekable();
+    if data.peek().is_some() && data.all(|part| hidden_name(part, view).is_some()) {
         chart.notes.push("everything here is hidden".to_owned());
     }
     let (orders, mut declared) = pen.divide(parts, &mut chart);

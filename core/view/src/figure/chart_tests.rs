@@ -260,6 +260,14 @@ fn an_empty_chart_says_why_and_has_no_axes() {
     assert!(epoch.contains("nothing here was logged with an epoch") && empty(&epoch), "{epoch}");
     let hidden = looked(&data, &ChartView { hidden: ["loss".to_owned()].into(), ..ChartView::default() });
     assert!(hidden.contains("everything here is hidden") && empty(&hidden), "{hidden}");
+    // A line of reference alone shows nothing.
+    let toml = "id = 'f'\ntitle = 'F'\n[[panel]]\n[[panel.mark]]\ntype = 'rule'\ny = 1.5\n[[panel.mark]]\ntype = 'line'\n\
+                metric = 'loss'";
+    let figure = toml::from_str(toml).unwrap();
+    let view = ChartView { hidden: ["loss".to_owned()].into(), ..ChartView::default() };
+    let sources = [Source { data: &data, label: None }];
+    let notes = build(&sources, Subject::Panel(&figure, 0), &view, (60, 12), Theme::default()).chart.notes;
+    assert_eq!(notes, ["everything here is hidden"]);
     let mut reading = run(vec![of_steps(None, &[(0, 1.0)])]);
     reading.series.clear();
     let reading = looked(&reading, &ChartView::default());

@@ -142,6 +142,11 @@ impl<'a> Plan<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// Returns whether it is a line of reference, which alone shows nothing.
+    pub(super) fn is_rule(&self) -> bool {
+        matches!(self, Part::Shape(ShapePart { shape: Shape::Rule { .. }, .. }))
+    }
+
     pub(super) fn line(&self) -> Option<&Line<'a>> {
         match self {
             Part::Line(line) => Some(line),

@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_chart::scale::Scale;
-use gradtop_chart::{Axis, Chart, Shape};
+use gradtop_chart::{Axis, Chart};
 use gradtop_store::figures::{self, Mark, MarkAxis, MarkKind, MarkX, OneOrMany, Panel};
 use gradtop_store::{Average, SeriesKey};
 
 use super::member::{Member, Placement};
-use super::parts::{AxisHints, EvaluatedMark, Line, Part, Plan, ShapePart, Style, colour, side};
+use super::parts::{AxisHints, EvaluatedMark, Line, Part, Plan, Style, colour, side};
 use super::view::{ChartView, Source};
 use super::{average, marks, missing};
 use crate::live::XAxis;
@@ -62,8 +62,7 @@ pub(super) fn plan<'a>(sources: &[Source<'a>], panel: &Panel, view: &ChartView) 
         }
         parts.extend(made.parts);
     }
-    let rule = |part: &Part<'_>| matches!(part, Part::Shape(ShapePart { shape: Shape::Rule { .. }, .. }));
-    if parts.iter().all(rule) && chart.notes.is_empty() {
+    if parts.iter().all(Part::is_rule) && chart.notes.is_empty() {
         chart.notes.push("nothing recorded for this yet".to_owned());
     }
     marks::dodge(&mut parts);
