@@ -191,7 +191,7 @@ pub fn goal(runs: &[ComparedRun], metric: &str) -> Goal {
 
 /// What can be compared: of runs of one experiment everything any of them logged; of several the metrics that each experiment
 /// has, with all their models and splits. Only `metrics`, if any are named, even if not all have them. Headline metrics
-/// first, then as declared; of each what all experiments have, then the others; after these, what fewer than half of the
+/// first, then as declared; of each what all experiments have, then the others; after these, what at most half of the
 /// runs have, and last what gradtop itself measures.
 pub fn facets(runs: &[ComparedRun], metrics: &[String]) -> Vec<Facet> {
     let sets = by_experiment(runs);
@@ -205,7 +205,7 @@ pub fn facets(runs: &[ComparedRun], metrics: &[String]) -> Vec<Facet> {
         let alike = |key: &SeriesKey| if sets.len() > 1 { key.metric == f.metric } else { f.takes(key) };
         s.data.keys.iter().any(|(key, _)| alike(key))
     };
-    let of_few = |f: &Facet| runs.iter().filter(|s| has(s, f)).count() * 2 < runs.len();
+    let of_few = |f: &Facet| runs.iter().filter(|s| has(s, f)).count() * 2 <= runs.len();
     let place = |f: &Facet| {
         let declared = runs.iter().find_map(|s| {
             let metrics = &s.row.view.manifest.metrics;
@@ -358,9 +358,15 @@ pub fn groups(runs: &[ComparedRun], by: &GroupBy) -> Vec<RunGroup> {
         GroupBy::AllButSeed => differing(runs).into_iter().filter(|k| k != SEED).collect(),
         GroupBy::Key(key) => vec![key.clone()],
     };
+    // Runs of several experiments may have one name.
+    let mut named: BTreeMap<&str, usize> = BTreeMap::new();
+    runs.iter().for_each(|s| *named.entry(s.row.name()).or_default() += 1);
     let mut groups: Vec<RunGroup> = Vec::new();
     for (i, s) in runs.iter().enumerate() {
         let name = match by {
+            GroupBy::Nothing if named[s.row.name()] > 1 => {
+                clean(&format!("{}/{}", s.row.experiment(), s.row.name()))
+            }
             GroupBy::Nothing => clean(s.row.name()),
             _ if keys.is_empty() => "all runs".to_owned(),
             _ => setting(&keys, keys.iter().map(|key| value_or_not_set(s, key))),

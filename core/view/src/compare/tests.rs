@@ -128,6 +128,16 @@ fn charts_are_in_the_order_of_the_numbers_in_their_names() {
 }
 
 #[test]
+fn what_one_of_two_runs_has_comes_after_what_both_have() {
+    let points = [(0, 1.0), (10, 0.5)];
+    let both = |name: &str, n| run("fit", name, n).series("loss", Some("shallow"), &points);
+    let specs = [both("a", 1).series("loss", Some("deep"), &points), both("b", 2)];
+    let (_bench, all) = runs(specs, &["a", "b"]);
+    let titles: Vec<String> = facets(&all, &[]).iter().map(Facet::title).collect();
+    assert_eq!(titles, ["loss shallow", "loss deep"]);
+}
+
+#[test]
 fn many_parameters_come_after_the_values() {
     let first = |params: i64| {
         let with = |name, seconds, value: i64| {
@@ -161,6 +171,18 @@ fn groups_hold_the_runs_of_one_value_in_the_order_of_the_values() {
         }
         assert_eq!(groups, [("lr 0.02".to_owned(), vec![1, 3]), ("lr 0.1".to_owned(), vec![0, 2])]);
     }
+}
+
+#[test]
+fn runs_of_one_name_are_told_apart_by_their_experiments() {
+    let of = |id: &str, name: &str, end| run(id, name, 1).series("loss", None, &line(&[(0, 2.0), (1, end)]));
+    let (_bench, mut all) = runs([of("fit", "a", 1.0), of("label", "b", 0.5)], &["a", "b"]);
+    let mut row = (*all[1].row).clone();
+    row.view.manifest.run = "a".to_owned();
+    all[1].row = Arc::new(row);
+    let chart = built(&all, &GroupBy::Nothing, Align::Step).chart;
+    let ends: Vec<_> = chart.marks.iter().map(|m| (m.name.clone().unwrap_or_default(), m.last)).collect();
+    assert_eq!(ends, [("fit/a".to_owned(), Some(1.0)), ("label/a".to_owned(), Some(0.5))]);
 }
 
 #[test]

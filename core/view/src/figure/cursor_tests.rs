@@ -202,6 +202,19 @@ fn of_seconds(seconds: std::ops::RangeInclusive<i64>) -> RunData {
 }
 
 #[test]
+fn a_value_of_some_of_the_runs_of_a_group_says_of_how_many() {
+    let [first, second, long] = [40, 20, 100].map(|end| of_seconds(0..=end));
+    let source = |data, label| Source { data, label: Some(label) };
+    let sources = [source(&first, "both"), source(&second, "both"), source(&long, "whole")];
+    let steps = |cursor| {
+        let view = ChartView { x: Some(XAxis::Time), cursor: Some(cursor), ..ChartView::default() };
+        let built = build(&sources, Subject::Metric("loss"), &view, (80, 14), Theme::default());
+        built.lines.iter().find(|line| line.name == "both").unwrap().at_cursor.unwrap().steps_text()
+    };
+    assert_eq!([10.0, 30.0, 90.0].map(steps), ["10", "30 (1 of 2)", "40 (last, 1 of 2)"]);
+}
+
+#[test]
 fn before_a_run_began_it_has_no_value_and_after_its_end_its_last() {
     // Both short runs have their whole life within a column of dots.
     let (first, second, long) =

@@ -62,10 +62,14 @@ impl CursorValue {
         description(self) == description(other)
     }
 
-    /// Returns a shorter description: only the steps, and whether they are the last.
+    /// Returns a shorter description: only the steps, whether they are the last, and of how many series if not of all.
     pub fn steps_text(&self) -> String {
-        let last = if self.nearness == Nearness::Ended { " (last)" } else { "" };
-        range_text(self.steps) + last
+        let (there, members) = self.members;
+        let last = (self.nearness == Nearness::Ended).then(|| "last".to_owned());
+        let some = (there < members).then(|| format!("{there} of {members}"));
+        let said: Vec<String> = last.into_iter().chain(some).collect();
+        let said = if said.is_empty() { String::new() } else { format!(" ({})", said.join(", ")) };
+        range_text(self.steps) + &said
     }
 
     /// Describes which values are averaged, with a comma after it; empty for a single one of all there are.

@@ -14,7 +14,7 @@ use crate::widgets;
 use gradtop_chart::cells::text::{fit, fit_apart, width_of};
 use gradtop_chart::number;
 use gradtop_view::compare::Align;
-use gradtop_view::figure::prepared::{Cursor, CursorValue, LineInfo, PreparedChart};
+use gradtop_view::figure::prepared::{Cursor, CursorValue, LineInfo, Nearness, PreparedChart};
 use gradtop_view::live::RunData;
 
 impl Charts {
@@ -263,6 +263,8 @@ fn at_cursor(
         }
         if exceptions && most.as_ref().map(CursorValue::words) != Some(at.words()) {
             value.extend([" (", &at.words(), ")"]);
+        } else if !exceptions && at.nearness == Nearness::Ended {
+            value += " (last)";
         }
         spans.push(Span::styled(name, theme.dim()));
         spans.push(Span::styled(shared.signs(&value), theme.paint(line.paint)));
@@ -276,6 +278,37 @@ mod tests {
     use gradtop_view::live::engine::WatchedRuns;
 
     use crate::app::testing::{Bench, run};
+
+    #[test]
+    fn the_last_value_of_a_line_that_has_ended_is_called_so_however_little_room_there_is() {
+        let whole: Vec<(i64, f64)> = (0..200).map(|step| (step, 1.0)).collect();
+        let mut spec = run("fit", "one", 1).series("loss", Some("short"), &[(0, 4.0), (20, 2.5)]);
+        for model in ["middle-a", "middle-b", "middle-c"] {
+            spec = spec.series("loss", Some(model), &whole);
+        }
+        let mut bench = Bench::of(vec![spec]);
+        let mut live = WatchedRuns::new();
+        bench.keys("enter");
+        bench.follow(&mut live);
+        bench.keys("end");
+        let mut seen = std::collections::BTreeSet::new();
+        for width in 40..130 {
+            bench.resize(width, 24);
+            bench.follow(&mut live);
+            let screen = bench.screen();
+            let line = screen.lines().find(|line| line.starts_with(" step")).unwrap_or_default();
+            let named = line.contains("short ");
+            let ended = line.contains("2.5 (last)") || line.contains("2.500 (last)");
+            let said = [line.contains("2.5 (last, "), ended && named, ended];
+            assert!(said.contains(&true) || !line.contains(" 2.5"), "{width}: {line}");
+            seen.insert((said, named));
+        }
+        // With steps, with names, and with markers only.
+        for form in [([true, false, false], true), ([false, true, true], true), ([false, false, true], false)]
+        {
+            assert!(seen.contains(&form), "{form:?}: {seen:?}");
+        }
+    }
 
     #[test]
     fn a_section_is_named_and_an_axis_without_data_is_passed_over() {
