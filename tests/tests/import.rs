@@ -244,4 +244,11 @@ fn a_run_is_exported_for_others() {
     };
     assert_eq!(values("again.csv"), values("wide.csv"));
     sandbox.gradtop(&["export", "wandb"]).expect_code(2);
+    // Readers that know no case would take one column for another.
+    let case = sandbox.path().join("case.csv");
+    fs::write(&case, "step,Loss,loss,norm\n0,1,2,3\n").unwrap();
+    sandbox.gradtop(&["import", case.to_str().unwrap()]).expect_code(0);
+    let alike =
+        sandbox.gradtop(&["export", "case", "--parquet", &at("case.parquet"), "--wide"]).expect_code(0);
+    assert!(alike.err.contains("Loss, loss") && !alike.err.contains("norm"), "{alike:?}");
 }

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gradtop_store::{Exported, Shape, StoreError};
+use gradtop_store::{Exported, Shape};
 
 use super::Context;
 use crate::files::{Cannot as _, ends_as, is_stdout, keeps_existing, not_stdout, write_whole};
@@ -57,7 +57,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             return match exported.map(|exported| (exported, out.flush())) {
                 // The reader has gone away.
                 _ if print::stdout_gone() => Ok(0),
-                exported => Ok(warn(&exported?.0.damage)),
+                exported => Ok(warn(&exported?.0)),
             };
         }
         let write = |out: &mut BufWriter<&File>| Ok(gradtop_store::export_csv(run, shape, out)?);
@@ -74,7 +74,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let second = view.manifest.created.as_second();
     let write = |out: &mut BufWriter<&File>| {
         let (rows, damage) = gradtop_import::export_tensorboard(run, &view.manifest, view.state, out)?;
-        Ok(Exported { rows, damage })
+        Ok(Exported { rows, damage, ..Exported::default() })
     };
     to_file(&folder.join(format!("events.out.tfevents.{second}.gradtop")), args.force, write)
 }
@@ -100,18 +100,28 @@ fn to_file(
     write: impl FnOnce(&mut BufWriter<&File>) -> Result<Exported>,
 ) -> Result<i32> {
     keeps_existing(path, force)?;
-    let Exported { rows, damage } = write_whole(path, |file| {
+    let exported = write_whole(path, |file| {
         let mut out = BufWriter::new(file);
         write(&mut out).and_then(|exported| Ok(out.flush().map(|()| exported)?)).cannot("write", path)
     })?;
     if std::fs::metadata(path).is_ok_and(|made| made.is_file()) {
-        print::line(&format!("{}  {}", clean(&print::short(path)), number::counted(rows as usize, "row")));
+        print::line(&format!(
+            "{}  {}",
+            clean(&print::short(path)),
+            number::counted(exported.rows as usize, "row")
+        ));
     }
-    Ok(warn(&damage))
+    Ok(warn(&exported))
 }
 
-/// Warns about unreadable files. Returns the exit code.
-fn warn(damage: &[StoreError]) -> i32 {
-    super::warn_of(damage);
-    if damage.is_empty() { 0 } else { crate::failure::ERROR }
+/// Warns about unreadable files, and columns that are hard to tell apart. Returns the exit code.
+fn warn(exported: &Exported) -> i32 {
+    if !exported.alike.is_empty() {
+        let names = clean(&exported.alike.join(", "));
+        print::warn(format!(
+            "columns differ in case only, by which DuckDB does not tell them apart: {names}"
+        ));
+    }
+    super::warn_of(&exported.damage);
+    if exported.damage.is_empty() { 0 } else { crate::failure::ERROR }
 }

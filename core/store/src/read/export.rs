@@ -37,12 +37,14 @@ pub enum Shape {
 }
 
 /// The result of an export.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Exported {
     /// Number of rows of the table.
     pub rows: u64,
     /// Files of the run that could not be read completely.
     pub damage: Vec<StoreError>,
+    /// Columns of a wide table whose names differ from others in nothing but case.
+    pub alike: Vec<String>,
 }
 
 /// Writes a run's rows as CSV with a header line. A missing value is empty; `NaN` and `inf` are values.
@@ -54,7 +56,7 @@ pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Ex
     if let Shape::Wide(name) = shape {
         let (wide, damage) = Wide::of(run, name)?;
         wide.write_csv(out).at("write the rows of", place)?;
-        return Ok(Exported { rows: wide.rows.len() as u64, damage });
+        return Ok(wide.exported(damage));
     }
     out.write_all(b"step,epoch,time,metric,model,split,trial,value\n").at("write the rows of", place)?;
     let mut rows = 0;
@@ -62,7 +64,7 @@ pub fn export_csv(run: &RunDir, shape: Shape, out: &mut impl Write) -> Result<Ex
         rows += slice.step.len() as u64;
         write_slice(&slice, out).at("write the rows of", place)
     })?;
-    Ok(Exported { rows, damage })
+    Ok(Exported { rows, damage, ..Exported::default() })
 }
 
 /// Writes a run's rows as one Parquet file; in long form with the same columns as the run's own files.
@@ -82,7 +84,7 @@ pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Res
             writer.write(&batch.format_at("encode", place)?).format_at("encode", place)?;
         }
         writer.close().format_at("encode", place)?;
-        return Ok(Exported { rows: wide.rows.len() as u64, damage });
+        return Ok(wide.exported(damage));
     }
     let mut long = Long {
         writer: metrics::writer(out).format_at("encode", place)?,
@@ -96,7 +98,7 @@ pub fn export_parquet(run: &RunDir, shape: Shape, out: impl Write + Send) -> Res
     })?;
     long.flush(place)?;
     long.writer.close().format_at("encode", place)?;
-    Ok(Exported { rows, damage })
+    Ok(Exported { rows, damage, ..Exported::default() })
 }
 
 /// Passes all rows to `sink` and returns the damaged files.
@@ -232,6 +234,15 @@ impl Wide {
         }
         let rows = order.into_iter().map(|at| rows[at]).collect();
         Ok((Self { names, rows, cells }, damage))
+    }
+
+    fn exported(self, damage: Vec<StoreError>) -> Exported {
+        let mut counts: HashMap<String, usize> = HashMap::new();
+        let all = ["step", "epoch", "time"].into_iter().chain(self.names.iter().map(String::as_str));
+        all.for_each(|name| *counts.entry(name.to_lowercase()).or_default() += 1);
+        let rows = self.rows.len() as u64;
+        let alike = self.names.into_iter().filter(|name| counts[&name.to_lowercase()] > 1).collect();
+        Exported { rows, damage, alike }
     }
 
     fn write_csv(&self, out: &mut impl Write) -> std::io::Result<()> {
