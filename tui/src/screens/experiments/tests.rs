@@ -102,6 +102,16 @@ fn the_list_at_every_size() {
 }
 
 #[test]
+fn a_list_that_goes_on_says_where_in_it_the_cursor_is() {
+    let mut bench = bench();
+    bench.resize(40, 12);
+    bench.keys("down");
+    assert!(bench.screen().contains(" 2 of 6 "), "{}", bench.screen());
+    bench.resize(120, 36);
+    assert!(!bench.screen().contains(" of 6"), "{}", bench.screen());
+}
+
+#[test]
 fn a_refusal_is_told_whole() {
     let mut bench = bench();
     bench.resize(80, 24);

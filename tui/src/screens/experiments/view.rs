@@ -106,10 +106,16 @@ impl Experiments {
     }
 
     fn list(&self, rows: &[Row<'_>], theme: Theme, frame: &mut Frame<'_>, area: Rect) {
+        let height = usize::from(area.height.saturating_sub(1));
         let columns = Columns::of(rows, usize::from(area.width));
+        let at = format!("{} of {}", self.cursor + 1, rows.len());
+        let heads = [format!("experiment {at}"), at];
+        let fits = |head: &&String| width_of(head) + 2 <= columns.id;
+        let head =
+            heads.iter().find(fits).filter(|_| rows.len() > height).map_or("experiment", String::as_str);
         let buffer = frame.buffer_mut();
         let mut pen = Pen::row(buffer, theme, area, 0);
-        pen.skip(2).left("state", columns.state, theme.dim()).left("experiment", columns.id, theme.dim());
+        pen.skip(2).left("state", columns.state, theme.dim()).left(head, columns.id, theme.dim());
         let heads = [
             (columns.version, "version"),
             (columns.presets, "presets"),
@@ -122,7 +128,6 @@ impl Experiments {
         let ids: Vec<String> = rows.iter().map(|row| clean(row.id())).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         let ids = fit_distinct(&ids, columns.id.saturating_sub(2), theme.ascii());
-        let height = usize::from(area.height.saturating_sub(1));
         let top = around(self.cursor, rows.len(), height);
         for (i, row) in rows.iter().enumerate().skip(top).take(height) {
             let mut pen = Pen::row(buffer, theme, area, (i - top + 1) as u16);

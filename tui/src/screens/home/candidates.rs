@@ -28,7 +28,7 @@ const ENDED: i64 = 24;
 /// Of the first parameter without which runs look alike, and how much less each further one is worth: the last is still worth
 /// more than everything that tells no runs apart.
 const TELLS: i64 = 300;
-const LESS: i64 = 8;
+const LESS: i64 = 20;
 /// The most parameters, and what one is worth that tells nothing more: as one of two, and else.
 const PARAMS: usize = 12;
 const REPEATS: [i64; 2] = [40, 17];
@@ -45,6 +45,8 @@ const DEVICE: i64 = 4;
 const NAME_CUT: i64 = 56;
 const SERIES_CUT: i64 = 60;
 const VALUE_CUT: i64 = 120;
+/// What each column of a usual heading is worth that only says that values are the last ones.
+const HEADED: i64 = 20;
 /// A column that is the same for all runs is worth so much less.
 const REPEATED: i64 = 50;
 
@@ -200,8 +202,9 @@ impl<'a> Sight<'_, 'a> {
         let percent = Claim::fixed(5, points(if works { PERCENT } else { ENDED }, apart));
         let bar = Claim::fixed(5, points(BAR - 4, apart)).grown(10, points(1, apart));
         let step = widest(&self.widths(|group, run| What::Other("step").text(group, run, self.shared.now)));
-        // How far a run at work is, is always shown: of unknown total, by its step.
-        let only_steps = any(|run| run.live() && progress::of(&run.view).is_none());
+        // How far a run at work is, is always shown: of unknown total, by its step, if it has begun.
+        let only_steps =
+            any(|run| run.live() && run.view.status.step.is_some() && progress::of(&run.view).is_none());
         let step = other("step", step.max(7), if only_steps { PERCENT } else { STEP });
         let columns = [
             // Columns of running runs take no room if there are none.
@@ -242,14 +245,12 @@ impl<'a> Sight<'_, 'a> {
             self.titles().map(|title| width_of(form(&title))).max().unwrap_or(0).min(WIDEST)
         };
         let (brief, whole) = (title(without_last), title(|title| title));
-        // On a phone there is room for how far a run is instead.
-        let least = match self.narrow {
-            true => brief.clamp(VALUE_WIDTH, NARROW_TITLE),
-            false if whole <= TITLE => whole.max(VALUE_WIDTH),
-            false => brief.clamp(VALUE_WIDTH, TITLE),
-        };
-        let claim = Claim::of_texts(VALUE * POINT, VALUE_CUT * POINT, least, texts);
-        claim.grown(brief, 4 * POINT).grown(whole, 2 * POINT)
+        let widest = if self.narrow { NARROW_TITLE } else { TITLE };
+        let claim =
+            Claim::of_texts(VALUE * POINT, VALUE_CUT * POINT, brief.clamp(VALUE_WIDTH, widest), texts);
+        // On a phone there is room for how far a run is instead, elsewhere for the parameters that tell runs apart.
+        let more = if self.narrow || whole > TITLE { 2 } else { HEADED };
+        claim.grown(brief, 4 * POINT).grown(whole, more * POINT)
     }
 
     /// Values and what they are of, beside which there should be some room for remarks.

@@ -548,8 +548,17 @@ proptest! {
 fn what_a_sweep_varied_comes_before_steps_and_rates_also_where_something_else_tells_more() {
     let of = |n: i64, tag: &str, points| {
         let text = |text: &str| ParamValue::Text(text.into());
-        let spec =
-            run("curve-fit", &format!("curve-fit-{n}"), n).at(State::Running, 4_000).losses().tagged(tag);
+        let model = if n % 3 == 0 { "deep" } else { "shallow" };
+        let key =
+            SeriesKey { model: Some(model.into()), split: Some("sinc".into()), ..SeriesKey::metric("loss") };
+        let spec = run("function-fit", &format!("function-fit-{n}"), n).at(State::Running, 4_000);
+        let spec = spec.logged(key, &[(0, 1.0), (1, 2.5e-6)]).tagged(tag);
+        // One has not begun.
+        let spec = spec.with(|_, status| {
+            if n == 0 {
+                (status.step, status.total) = (None, 0);
+            }
+        });
         spec.param("points", ParamValue::Int(points))
             .param("batch", ParamValue::Int([32, 64][n as usize % 2]))
             .param("lr", ParamValue::Float([0.001, 0.003][n as usize / 2 % 2]))
@@ -561,9 +570,10 @@ fn what_a_sweep_varied_comes_before_steps_and_rates_also_where_something_else_te
         bench.resize(size.0, size.1);
         let screen = bench.screen();
         let titles = screen.lines().nth(2).unwrap();
-        for title in [" batch ", " lr ", " opti", " last loss"] {
+        for title in [" batch ", " lr ", " opt", "sinc loss"] {
             assert!(titles.contains(title), "{title} at {size:?}: {screen}");
         }
+        assert!(screen.contains(" 20 %"), "{size:?}: {screen}");
     }
 }
 

@@ -108,8 +108,7 @@ fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
         }
     }
     if let Some(epoch) = progress::epoch(view) {
-        let text = if epoch >= 100.0 { format!("{epoch:.0}") } else { format!("{epoch:.1}") };
-        item(EPOCH, "epoch", text, 4);
+        item(EPOCH, "epoch", progress::epoch_words(epoch), 4);
     }
     if let Some(rate) = progress::rate(view).filter(|_| live) {
         item(5, "", number::rate(rate), 8);
