@@ -179,7 +179,9 @@ fn words(name: &str) -> Vec<&str> {
 pub fn fit_apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     let letters = fit_distinct(names, width, ascii);
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
-    letters.iter().for_each(|text| *counts.entry(text).or_default() += 1);
+    for text in &letters {
+        *counts.entry(text).or_default() += 1;
+    }
     // Words read differently where letters are the same.
     let own = |((words, told), letters): ((Option<String>, bool), &String)| {
         words.filter(|_| told || counts[letters.as_str()] > 1).unwrap_or_else(|| letters.clone())

@@ -239,7 +239,9 @@ impl Wide {
     fn exported(self, damage: Vec<StoreError>) -> Exported {
         let mut counts: HashMap<String, usize> = HashMap::new();
         let all = ["step", "epoch", "time"].into_iter().chain(self.names.iter().map(String::as_str));
-        all.for_each(|name| *counts.entry(name.to_lowercase()).or_default() += 1);
+        for name in all {
+            *counts.entry(name.to_lowercase()).or_default() += 1;
+        }
         let rows = self.rows.len() as u64;
         let alike = self.names.into_iter().filter(|name| counts[&name.to_lowercase()] > 1).collect();
         Exported { rows, damage, alike }

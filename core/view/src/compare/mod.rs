@@ -360,7 +360,9 @@ pub fn groups(runs: &[ComparedRun], by: &GroupBy) -> Vec<RunGroup> {
     };
     // Runs of several experiments may have one name.
     let mut named: BTreeMap<&str, usize> = BTreeMap::new();
-    runs.iter().for_each(|s| *named.entry(s.row.name()).or_default() += 1);
+    for s in runs {
+        *named.entry(s.row.name()).or_default() += 1;
+    }
     let mut groups: Vec<RunGroup> = Vec::new();
     for (i, s) in runs.iter().enumerate() {
         let name = match by {

@@ -183,7 +183,7 @@ fn a_running_run_says_how_far_it_is() {
     // Its rows are further than its status.
     assert!(first.contains("rich") && first.contains("99 %") && first.contains("eta"), "{first}");
     // An epoch that was not reached is not shown.
-    let mut late = Stage::new(rich().at(State::Running, 15_200).with(|_, s| s.epoch = Some(116.67)));
+    let late = Stage::new(rich().at(State::Running, 15_200).with(|_, s| s.epoch = Some(116.67)));
     assert!(late.screen().contains("epoch 116.7 "), "{}", late.screen());
 }
 
