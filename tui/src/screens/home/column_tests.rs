@@ -551,7 +551,7 @@ fn what_a_sweep_varied_comes_before_steps_and_rates_also_where_something_else_te
         let model = if n % 3 == 0 { "deep" } else { "shallow" };
         let key =
             SeriesKey { model: Some(model.into()), split: Some("sinc".into()), ..SeriesKey::metric("loss") };
-        let spec = run("function-fit", &format!("function-fit-{n}"), n).at(State::Running, 4_000);
+        let spec = run("curve-fitting", &format!("curve-fitting-{n}"), n).at(State::Running, 4_000);
         let spec = spec.logged(key, &[(0, 1.0), (1, 2.5e-6)]).tagged(tag);
         // One has not begun.
         let spec = spec.with(|_, status| {
