@@ -153,12 +153,20 @@ pub(super) struct Plot {
 
 impl Plot {
     pub(super) fn x(&self, v: f64) -> f64 {
-        self.left + self.domain.x.unit(v) * self.width
+        self.left + near(self.domain.x.unit(v)) * self.width
     }
 
     pub(super) fn y(&self, span: &Span, v: f64) -> f64 {
-        self.top + (1.0 - span.unit(v)) * self.height
+        self.top + (1.0 - near(span.unit(v))) * self.height
     }
+}
+
+/// The farthest that anything is drawn from a plot, in its widths or heights: readers of drawings compute with 32 bits.
+const FAR: f64 = 1e3;
+
+/// A place on an axis, moved closer if it is much too far away to be seen.
+fn near(unit: f64) -> f64 {
+    if unit.is_finite() { unit.clamp(-FAR, FAR) } else { unit }
 }
 
 /// Draws a panel; `index` makes its ids unique.

@@ -141,6 +141,22 @@ fn drawn(chart: Chart) -> String {
     figure(&Figure { charts: vec![chart], ..Figure::default() })
 }
 
+/// What draws the SVG computes with 32 bits: resvg drew nothing, or panicked.
+#[test]
+fn what_is_far_beyond_a_clipped_axis_is_drawn_not_so_far_away() {
+    let of = |peak: f64| {
+        let x: Vec<f64> = (0..200).map(f64::from).collect();
+        let y = x.iter().map(|x| if *x == 77.0 { peak } else { (-x / 50.0).exp() }).collect();
+        let y_axis = Axis { range: Some((0.0, 1.0)), clipped: true, ..Axis::default() };
+        drawn(Chart { y: y_axis, marks: vec![mark("a", Shape::Line { x, y })], ..Chart::default() })
+    };
+    assert_eq!(of(1e6), of(1e9));
+    assert_eq!(of(1e9).matches("h-7z").count(), 1, "a triangle says that it is beyond");
+    let line = of(1e9).lines().find(|line| line.contains("stroke-width=\"1.6\"")).unwrap().to_owned();
+    let without = crate::png::render(&of(1e9).replace(&line, "")).unwrap();
+    assert_ne!(crate::png::render(&of(1e9)).unwrap(), without, "the line is drawn");
+}
+
 #[test]
 fn subscripts_are_digits_of_the_same_font() {
     assert_eq!(lettered("a & b", 12.0), "a &amp; b");
