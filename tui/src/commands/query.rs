@@ -1,5 +1,6 @@
 //! `gradtop query`: SQL over runs, answered by DuckDB.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::IsTerminal as _;
@@ -221,7 +222,7 @@ impl Asking<'_> {
     /// Returns the names of the columns of an answer.
     fn columns(&self, sql: &str) -> Result<Vec<String>> {
         let said = self.ask(CELLS, &format!("DESCRIBE FROM (\n{sql}\n)"))?;
-        Ok(rows(&said).skip(1).filter_map(|row| row.into_iter().next().map(str::to_owned)).collect())
+        Ok(rows(&said).skip(1).filter_map(|row| Some(row.into_iter().next()?.text.into_owned())).collect())
     }
 }
 
@@ -263,12 +264,30 @@ fn split_last(sql: &str) -> (&str, &str) {
     (sql[..start].trim(), sql[start..end.unwrap_or(sql.len())].trim())
 }
 
-/// What makes DuckDB give cells that may contain line breaks, for [`rows`].
-const CELLS: &str = ".mode list\n.nullvalue ''\n.separator \"\\037\" \"\\036\"\n";
+/// What makes DuckDB give cells that may contain line breaks, with texts in quotes, for [`rows`].
+const CELLS: &str = ".mode quote\n.separator \"\\037\" \"\\036\"\n";
+
+/// A cell of an answer.
+struct Cell<'a> {
+    /// Empty for NULL.
+    text: Cow<'a, str>,
+    /// Whether it is a number, not a text that looks like one.
+    is_number: bool,
+}
+
+impl<'a> From<&'a str> for Cell<'a> {
+    fn from(said: &'a str) -> Self {
+        match said.strip_prefix('\'').and_then(|said| said.strip_suffix('\'')) {
+            Some(quoted) => Self { text: quoted.replace("''", "'").into(), is_number: false },
+            None if said == "NULL" => Self { text: "".into(), is_number: false },
+            None => Self { text: said.into(), is_number: said.parse::<f64>().is_ok() },
+        }
+    }
+}
 
 /// Splits an answer into rows of cells, of which the first are the names of the columns.
-fn rows(said: &str) -> impl Iterator<Item = Vec<&str>> {
-    said.split_terminator('\u{1e}').map(|row| row.split(SEPARATOR).collect())
+fn rows(said: &str) -> impl Iterator<Item = Vec<Cell<'_>>> {
+    said.split_terminator('\u{1e}').map(|row| row.split(SEPARATOR).map(Cell::from).collect())
 }
 
 /// A number with more characters is shortened on a terminal: DuckDB gives all digits that tell it from the next one.
@@ -282,25 +301,22 @@ fn is_fraction(number: &str) -> bool {
 /// An answer as cells.
 struct Cells<'a> {
     /// The names of the columns, and whether they hold numbers.
-    head: Vec<(&'a str, bool)>,
+    head: Vec<(Cow<'a, str>, bool)>,
     /// Whether a column has numbers of more digits than anybody reads.
     long: Vec<bool>,
-    rows: Vec<Vec<&'a str>>,
+    rows: Vec<Vec<Cell<'a>>>,
 }
 
 impl<'a> Cells<'a> {
     fn of(said: &'a str) -> Self {
         let mut rows = rows(said);
         let names = rows.next().unwrap_or_default();
-        let rows: Vec<Vec<&str>> = rows.collect();
-        let number = |at: usize| {
-            let mut cells =
-                rows.iter().filter_map(|row| row.get(at)).filter(|cell| !cell.is_empty()).peekable();
-            cells.peek().is_some() && cells.all(|cell| cell.parse::<f64>().is_ok())
-        };
-        let head: Vec<_> = names.iter().enumerate().map(|(at, name)| (*name, number(at))).collect();
-        let is_long = |row: &Vec<&str>, at: usize| {
-            row.get(at).is_some_and(|cell| is_fraction(cell) && (cell.len() > DIGITS || cell.contains('e')))
+        let rows: Vec<Vec<Cell<'_>>> = rows.collect();
+        let number = |at: usize| rows.iter().filter_map(|row| row.get(at)).any(|cell| cell.is_number);
+        let head: Vec<_> = names.into_iter().enumerate().map(|(at, name)| (name.text, number(at))).collect();
+        let is_long = |row: &Vec<Cell<'_>>, at: usize| {
+            let text = row.get(at).map_or("", |cell| &cell.text);
+            is_fraction(text) && (text.len() > DIGITS || text.contains('e'))
         };
         let long = head
             .iter()
@@ -310,14 +326,14 @@ impl<'a> Cells<'a> {
     }
 
     /// A cell for a terminal: numbers as in all tables.
-    fn shown(&self, at: usize, cell: &str) -> String {
-        let short = self.long[at] && is_fraction(cell);
-        cell.parse().ok().filter(|_| short).map_or_else(|| clean(cell), number::value)
+    fn shown(&self, at: usize, cell: &Cell<'_>) -> String {
+        let short = self.long[at] && is_fraction(&cell.text);
+        cell.text.parse().ok().filter(|_| short).map_or_else(|| clean(&cell.text), number::value)
     }
 
     fn markdown(&self) -> String {
-        let rows = self.rows.iter().map(|row| row.iter().map(|cell| markdown::escape(cell)).collect());
-        markdown::table(self.head.iter().copied(), rows) + "\n"
+        let rows = self.rows.iter().map(|row| row.iter().map(|cell| markdown::escape(&cell.text)).collect());
+        markdown::table(self.head.iter().map(|(name, number)| (name.as_ref(), *number)), rows) + "\n"
     }
 
     /// Prints a table, or where it is too wide, the columns of each row below each other.
@@ -369,11 +385,11 @@ fn plot(duckdb: &Asking<'_>, sql: &str, (x, y, by): (&str, &str, Option<&str>), 
     let said = duckdb.ask(CELLS, &asked)?;
     let mut lines: BTreeMap<String, (Vec<f64>, Vec<f64>)> = BTreeMap::new();
     for row in rows(&said).skip(1) {
-        let number = |at: usize| row.get(at).and_then(|text| text.parse::<f64>().ok());
+        let number = |at: usize| row.get(at).and_then(|cell| cell.text.parse::<f64>().ok());
         if let (Some(x), Some(y)) = (number(0), number(1))
             && x.is_finite()
         {
-            let line = lines.entry(row[2..].concat()).or_default();
+            let line = lines.entry(row[2].text.to_string()).or_default();
             line.0.push(x);
             line.1.push(y);
         }
@@ -413,12 +429,23 @@ mod tests {
 
     #[test]
     fn a_terminal_gets_no_digits_that_only_a_machine_needs() {
-        let said = "x\u{1f}step\u{1f}version\u{1e}0.30000000000000004\u{1f}9007199254740993\u{1f}2.10\u{1e}2.0\u{1f}1\u{1f}1.0\u{1e}\u{1f}2\u{1f}3.0\u{1e}";
-        let cells = Cells::of(said);
-        let shown = |row: usize| cells.rows[row].iter().enumerate().map(|(at, cell)| cells.shown(at, cell));
-        assert_eq!(shown(0).collect::<Vec<_>>(), ["0.3", "9007199254740993", "2.10"]);
-        assert_eq!(shown(1).collect::<Vec<_>>(), ["2", "1", "1.0"]);
-        assert_eq!(shown(2).next(), Some(String::new()));
+        let answer = [
+            "'x'|'step'|'version'|'commit'|'text'",
+            "0.30000000000000004|9007199254740993|2.10|'1234567e5'|'it''s'",
+            "2.0|1|1.0|'0.30000000000000004'|'NULL'",
+            "NULL|2|3.0|'12'|NULL",
+        ];
+        let said: String = answer.map(|row| row.replace('|', "\u{1f}") + "\u{1e}").concat();
+        let cells = Cells::of(&said);
+        let shown = |row: usize| {
+            let row = cells.rows[row].iter().enumerate();
+            row.map(|(at, cell)| cells.shown(at, cell)).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(0), ["0.3", "9007199254740993", "2.10", "1234567e5", "it's"]);
+        assert_eq!(shown(1), ["2", "1", "1.0", "0.30000000000000004", "NULL"]);
+        assert_eq!(shown(2), ["", "2", "3.0", "12", ""]);
+        let right: Vec<bool> = cells.head.iter().map(|(_, number)| *number).collect();
+        assert_eq!(right, [true, true, true, false, false], "a text is none, whatever it looks like");
         assert!(cells.markdown().contains("0.30000000000000004"));
     }
 

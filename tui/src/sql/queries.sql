@@ -35,7 +35,7 @@ WITH of AS (SELECT exp || '/' || run AS run, m.metric, m.split, m.model, m.step,
             WHERE r.headline = m.metric AND r.split IS NOT DISTINCT FROM m.split AND r.model IS NOT DISTINCT FROM m.model
             WINDOW each_run AS (PARTITION BY exp, run))
 SELECT run, metric, split, model, max(step) AS step,
-       if(bool_and(isfinite(value)), average(value, logarithmic), avg(value)) AS value
+       coalesce(average(value, logarithmic), arg_min(value, step)) AS value
 FROM of GROUP BY run, metric, split, model, least(49, 50 * (step::HUGEINT - first) // greatest(1, last::HUGEINT - first))
 ORDER BY run, max(step);
 
