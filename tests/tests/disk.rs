@@ -4,6 +4,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::fs;
+use std::io::Write as _;
+use std::process::Stdio;
 
 use gradtop_store::{RunDir, State};
 use gradtop_tests::disk::{Counted, Mounted};
@@ -49,6 +51,37 @@ fn a_run_whose_training_is_complete_waits_until_its_rows_are_kept() {
     disk.make_room();
     counted.run.until_state(State::Finished);
     counted.all_is_kept();
+}
+
+#[test]
+fn a_log_is_followed_on_once_there_is_room() {
+    let sandbox = Sandbox::new();
+    let Some(disk) = Mounted::small(&sandbox.runs(), 4 << 10) else { return };
+    let log = sandbox.path().join("log.csv");
+    fs::write(&log, "step,loss\n0,1\n").unwrap();
+    let follow = ["import", log.to_str().unwrap(), "--follow", "--name", "followed"];
+    let mut following = sandbox.command(&follow).stdin(Stdio::null()).spawn().unwrap();
+    let has = |rows: usize| {
+        until(&format!("{rows} rows"), || {
+            let run = gradtop_store::find_run(&sandbox.runs(), "followed").ok()?;
+            let series = gradtop_store::read_series(&run, |_| true).ok()?;
+            (series.first()?.step.len() == rows).then_some(())
+        });
+    };
+    let add = |steps: std::ops::Range<usize>| {
+        let mut file = fs::File::options().append(true).open(&log).unwrap();
+        steps.for_each(|step| writeln!(file, "{step},1").unwrap());
+    };
+    has(1);
+    disk.fill();
+    add(1..1_000);
+    until_told(&sandbox, "the disk is full");
+    disk.make_room();
+    has(1_000);
+    add(1_000..1_100);
+    has(1_100);
+    sandbox.gradtop(&["stop", "followed"]).expect_code(0);
+    assert!(following.wait().unwrap().success());
 }
 
 #[test]

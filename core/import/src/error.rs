@@ -72,3 +72,11 @@ impl<T> At<T> for io::Result<T> {
         self.map_err(|source| ImportError::Io { what, path: path.to_owned(), source })
     }
 }
+
+/// Takes what could not be written to a full disk as written: it is written later, once there is room, as are rows.
+pub(crate) fn unless_full(written: Result<()>) -> Result<()> {
+    match written {
+        Err(ImportError::Store(e)) if e.patience().is_some() => Ok(()),
+        written => written,
+    }
+}

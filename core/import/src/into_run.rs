@@ -2,13 +2,14 @@
 
 use gradtop_store::{RunDir, State};
 
-use crate::error::{ImportError, Result};
+use crate::error::{ImportError, Result, unless_full};
 use crate::find::Source;
 use crate::in_order::InOrder;
 use crate::reader::{Progress, Reader};
 use crate::recording::{Recording, Target};
 use crate::series::Compared;
 use crate::sink::{End, Sink as _};
+use crate::tail::INCOMPLETE;
 
 /// A source being imported into a run.
 pub struct Import {
@@ -181,12 +182,13 @@ impl Import {
                 self.recording.warning(format!("not imported: {message}"))?;
             }
         }
-        self.recording.tell_warnings()
+        unless_full(self.recording.tell_warnings())
     }
 
-    /// Ends the run, which says what was left out of it.
+    /// Ends the run, which says what was left out of it, but not that a last line may still become complete.
     fn close(&mut self, state: State, cause: Option<String>) -> Result<()> {
-        for message in self.left_out() {
+        let unread = self.reader.unread_end().filter(|said| state != State::Stopped && said != INCOMPLETE);
+        for message in self.left_out().into_iter().chain(unread) {
             self.recording.warning(format!("not imported: {message}"))?;
         }
         self.recording.close(state, cause)

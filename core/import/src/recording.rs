@@ -10,7 +10,7 @@ use gradtop_store::{
 };
 use jiff::Timestamp;
 
-use crate::error::{ImportError, Result};
+use crate::error::{ImportError, Result, unless_full};
 use crate::find::Source;
 use crate::in_order::{InOrder, Timed, is_moved};
 use crate::metric;
@@ -366,19 +366,20 @@ impl Recording {
             false => BUSY,
         };
         if self.written.elapsed() >= due {
-            self.write_manifest(&dir)?;
             self.reached();
             self.status.updated = Timestamp::now();
-            gradtop_store::write_status(&dir, &self.status)?;
+            let written = self.write_manifest(&dir);
+            unless_full(written.and_then(|()| Ok(gradtop_store::write_status(&dir, &self.status)?)))?;
             self.written = Instant::now();
         }
         Ok(gradtop_store::stop_request(&dir)?.is_some())
     }
 
     fn write_manifest(&mut self, dir: &RunDir) -> Result<()> {
-        if std::mem::take(&mut self.changed) {
+        if self.changed {
             gradtop_store::replace_manifest(dir, &self.manifest)?;
             gradtop_store::write_params_table(dir, &self.manifest)?;
+            self.changed = false;
         }
         Ok(())
     }
@@ -413,12 +414,13 @@ impl Recording {
     pub(crate) fn tell_warnings(&mut self) -> Result<()> {
         let Some(dir) = self.dir.as_ref().filter(|_| !self.warnings.is_empty()) else { return Ok(()) };
         let said = gradtop_store::read_events(dir)?;
-        for message in std::mem::take(&mut self.warnings) {
-            let event = Event::Warning { message };
+        for message in &self.warnings {
+            let event = Event::Warning { message: message.clone() };
             if said.iter().all(|line| line.event != event) {
                 append_event(dir, &event)?;
             }
         }
+        self.warnings.clear();
         Ok(())
     }
 

@@ -21,7 +21,7 @@ const KNOWN: usize = 64;
 const MARK: usize = 1 << 10;
 
 /// What is said of a last line that was not read.
-const INCOMPLETE: &str = "the last line is left out: without a line break, it may be incomplete";
+pub(crate) const INCOMPLETE: &str = "the last line is left out: without a line break, it may be incomplete";
 
 /// A file that has not changed for this time counts as complete.
 const QUIET: Duration = Duration::from_mins(1);

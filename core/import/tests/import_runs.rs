@@ -315,6 +315,7 @@ fn a_last_line_that_may_be_incomplete_is_told() {
 
 #[test]
 fn lines_behind_damage_are_counted() {
+    let nameless = "2 rows are left out: they name no metric";
     let quote = "2 lines from byte 14 on are left out: a quote there is not closed";
     for (file, text, rows, told) in [
         ("metrics.csv", "step,loss\n0,1\n1,2,3\n\n2,4\n3,5\n", 1, "3 lines from byte 14 on are left out"),
@@ -323,11 +324,15 @@ fn lines_behind_damage_are_counted() {
         ("metrics.csv", "step,loss\n0,1\n1,\"2\n2,4\n", 1, quote),
         ("log.jsonl", "{\"loss\":1}\nbad\n{\"loss\":2}\n", 1, "2 lines from byte 11 on are left out"),
         ("metrics.csv", "step,loss\n0,1\n1,2\n\n", 2, ""),
+        ("metrics.csv", "step,metric,value\n0,loss,1\n1,,2\n2, ,3\n3,value,4\n4,loss,\n5,,\n", 2, nameless),
     ] {
         let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::write(logs.path().join(file), text).unwrap();
         let imported = import(runs.path(), &source_of(logs.path()));
         assert_eq!((imported.rows.0, imported.left_out.concat().as_str()), (rows, told), "{text}");
+        let events = gradtop_store::read_events(&imported.run.unwrap()).unwrap();
+        let warned = Event::Warning { message: format!("not imported: {told}") };
+        assert_eq!(events.iter().any(|line| line.event == warned), !told.is_empty(), "{events:?}");
     }
 }
 

@@ -96,6 +96,8 @@ pub(crate) struct Rows {
     series: HashMap<String, u32>,
     /// Number of rows left out because their step is no whole number, and the first such step.
     odd: Option<(u64, String)>,
+    /// Number of rows left out because they do not say of which metric their value is.
+    nameless: u64,
     /// Of columns with texts that are no times, their number and the first.
     texts: BTreeMap<String, (u64, String)>,
     /// The number of the next row, and the step of the previous one.
@@ -116,7 +118,7 @@ impl Rows {
 
     /// Starts again with the first row.
     pub(crate) fn rewind(&mut self) {
-        (self.next, self.last, self.odd) = (0, None, None);
+        (self.next, self.last, self.odd, self.nameless) = (0, None, None, 0);
         self.texts.clear();
     }
 
@@ -143,10 +145,21 @@ impl Rows {
             1 => format!("1 row is left out: its step, {step}, is not a whole number, or too large"),
             n => format!("{n} rows are left out: a step such as {step} is not a whole number, or too large"),
         }));
+        match self.nameless {
+            0 => {}
+            1 => said.push("1 row is left out: it names no metric".to_owned()),
+            n => said.push(format!("{n} rows are left out: they name no metric")),
+        }
         if said.is_empty() && self.series.is_empty() && self.next > 0 {
             said.push("there are rows, but no column of numbers except those of steps and times".to_owned());
         }
         said
+    }
+
+    /// Counts a row that does not say of which metric its value is.
+    pub(crate) fn leave_out_nameless(&mut self) {
+        self.nameless += 1;
+        self.next += 1;
     }
 
     /// Passes on a row. Its step is the value in the first column of [`STEPS`] that has one; else the epoch, if it is

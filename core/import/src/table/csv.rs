@@ -27,6 +27,7 @@ struct Header {
 /// The columns of a table with one value per row, such as `gradtop export --csv` writes, that say of which series it is.
 struct Long {
     metric: usize,
+    value: usize,
     /// Model, split and trial.
     others: [Option<usize>; 3],
 }
@@ -34,13 +35,13 @@ struct Long {
 impl Long {
     fn of(names: &[String]) -> Option<Self> {
         let named = |name: &str| names.iter().position(|known| known.eq_ignore_ascii_case(name));
-        named("value")?;
-        Some(Self { metric: named("metric")?, others: ["model", "split", "trial"].map(named) })
+        let others = ["model", "split", "trial"].map(named);
+        Some(Self { metric: named("metric")?, value: named("value")?, others })
     }
 
     /// Returns the series of a row, if it names one. A trial that is no whole number is part of its model's name.
     fn key(&self, fields: &[String]) -> Option<SeriesKey> {
-        let text = |at: usize| fields.get(at).filter(|text| !text.is_empty()).cloned();
+        let text = |at: usize| fields.get(at).filter(|text| !text.trim().is_empty()).cloned();
         let [model, split, named] = self.others.map(|at| at.and_then(text));
         let trial = named.as_deref().and_then(whole).and_then(|trial| i32::try_from(trial).ok());
         let named = named.filter(|_| trial.is_none()).map(|name| format!("trial {name}"));
@@ -96,6 +97,12 @@ impl Csv {
                     return Err(self.tail.damaged(position, what));
                 }
                 let long = header.long.as_ref().and_then(|long| Some((long, long.key(&fields)?)));
+                let lacks_name =
+                    |long: &Long| fields.get(long.value).is_some_and(|text| !text.trim().is_empty());
+                if long.is_none() && header.long.as_ref().is_some_and(lacks_name) {
+                    self.rows.leave_out_nameless();
+                    return Ok(());
+                }
                 let is_cell = |at: usize| long.as_ref().is_none_or(|(long, _)| !long.is_part(at));
                 let named = header.names.iter().zip(&fields).enumerate().filter(|(at, _)| is_cell(*at));
                 let cells: Vec<_> =
