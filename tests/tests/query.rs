@@ -44,6 +44,12 @@ fn rows_of_running_and_damaged_runs_are_in_it() {
     let text = said.expect_code(0);
     assert!(text.out.contains("whole,50,50") && text.out.contains("live,"), "{text:?}");
     assert!(text.err.contains("its rows are missing here"), "{text:?}");
+    std::fs::create_dir(sandbox.find("whole").dir.tables().join("spectrum")).unwrap();
+    let lacking = "spectrum is damaged: all of its rows are missing\n";
+    for (sql, lacks) in [("SELECT 1 AS spectrum FROM runs", true), ("SELECT 1 FROM runs", false)] {
+        let said = query(&sandbox, &[sql]).unwrap().expect_code(0);
+        assert_eq!(said.err.contains(lacking), lacks, "{said:?}");
+    }
     let of = ["SELECT DISTINCT run FROM metrics", "--runs-of", "name:whole", "--csv"];
     assert_eq!(query(&sandbox, &of).unwrap().expect_code(0).out, "run\nwhole\n");
 }
@@ -253,6 +259,12 @@ fn a_curve_is_of_one_series_and_goes_from_its_first_to_its_last_step() {
     // The deep model has the lower loss, and the accuracy is another metric.
     let two = |i: i64| format!("{i},loss,deep,val,{i}\n{i},loss,wide,val,7000\n{i},accuracy,deep,val,1\n");
     write("two", (0..=1000).map(two).collect());
+    let holes = |i: i64| match i {
+        3 => format!("{i},loss,,val,nan\n"),
+        20..40 => format!("{i},loss,,val,inf\n"),
+        i => format!("{i},loss,,val,{i}\n"),
+    };
+    write("holes", (0..=1000).map(holes).collect());
     let Some(curve) = rows(&sandbox, "@curve") else { return };
     let of = |run: &str| -> Vec<Value> {
         curve.as_array().unwrap().iter().filter(|row| row["run"] == run).cloned().collect()
@@ -268,6 +280,12 @@ fn a_curve_is_of_one_series_and_goes_from_its_first_to_its_last_step() {
     assert!(two.len() == 50 && two.iter().all(|row| row["model"] == "deep"), "{two:?}");
     assert_eq!((&two[0]["step"], &two[0]["value"]), (&json!(19), &json!(9.5)));
     assert_eq!((&two[49]["step"], &two[49]["value"]), (&json!(1000), &json!(990.0)));
+    let holes: Vec<Value> = of("e/holes").iter().map(|row| row["value"].clone()).collect();
+    assert_eq!(
+        holes[..3],
+        [json!(187.0 / 19.0), json!("inf"), json!(49.5)],
+        "the mean of finite values, if any"
+    );
 }
 
 #[test]

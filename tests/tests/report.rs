@@ -190,5 +190,8 @@ fn a_report_says_which_file_of_a_run_is_damaged() {
     assert!(said.err.contains("it is missing from the report"), "{said:?}");
     let report = std::fs::read_to_string(sandbox.path().join("r/report.md")).unwrap();
     let name = part.file_name().unwrap().to_string_lossy();
-    assert!(report.contains(&format!("metrics/{name}")) && report.contains("it is missing here"), "{report}");
+    assert!(
+        report.contains(&format!("metrics/{name}")) && report.contains("its rows are missing here"),
+        "{report}"
+    );
 }

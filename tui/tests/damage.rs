@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use gradtop_store::{HeadlineValue, SeriesKey, read_status, write_status};
 use gradtop_tests::synthetic;
 
 fn gradtop(runs: &Path, args: &[&str]) -> Output {
@@ -70,6 +71,12 @@ fn what_a_reader_finds_damaged_or_missing_is_known_to_lists() {
     assert!(listed.contains("gone has 1 damaged file"), "{listed}");
     assert!(listed.contains("run=bare cannot be read"), "{listed}");
     assert!(!listed.contains("good"), "{listed}");
+    // No row is read of what the status tells.
+    let mut status = read_status(&gone).unwrap();
+    status.headline.push(HeadlineValue { key: SeriesKey::metric("metric-00"), value: 0.5 });
+    write_status(&gone, &status).unwrap();
+    let best = text(&gradtop(runs, &["best", "metric-00"]).stderr);
+    assert!(best.contains("gone has 1 damaged file") && !best.contains("good"), "{best}");
     let shown = json(&["show", "cut", "--json"]);
     assert_eq!(shown["damage"][0]["file"], "metrics/part-00001.parquet", "{shown}");
     // One that cannot be checked does not keep the others from it.
@@ -121,6 +128,10 @@ fn all_that_read_rows_say_that_some_are_missing() {
     let checked = gradtop(runs, &["doctor", "whole"]);
     assert_eq!(checked.status.code(), Some(1));
     assert!(text(&checked.stdout).contains("tables/spectrum: all of its rows are missing"));
+    let report = temp.path().join("report.md");
+    assert!(gradtop(runs, &["report", "whole", "-o", report.to_str().unwrap()]).status.success());
+    let said = fs::read_to_string(report).unwrap();
+    assert!(said.contains("tables/spectrum is damaged: all of its rows are missing."), "{said}");
 }
 
 #[test]
@@ -128,16 +139,40 @@ fn doctor_names_files_that_cannot_be_understood() {
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();
     let torn = synthetic::finished(runs, "torn", 100).unwrap();
-    for file in [torn.manifest(), torn.status()] {
-        let before = fs::read(&file).unwrap();
+    for file in [torn.manifest(), torn.status(), torn.figures()] {
+        let before = fs::read(&file).ok();
         fs::write(&file, "garbage[").unwrap();
         let checked = gradtop(runs, &["doctor", "torn"]);
         let (said, name) = (text(&checked.stdout), file.file_name().unwrap().to_string_lossy());
         assert!(said.lines().any(|line| line.contains("damaged") && line.contains(&*name)), "{said}");
         assert_eq!(checked.status.code(), Some(1), "{said}");
-        fs::write(&file, before).unwrap();
+        match before {
+            Some(before) => fs::write(&file, before).unwrap(),
+            None => fs::remove_file(&file).unwrap(),
+        }
     }
     assert!(gradtop(runs, &["doctor", "torn"]).status.success());
+}
+
+#[test]
+fn damage_that_costs_no_row_is_no_missing_row_and_leaves_no_run_out() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let [names, figures] = ["names", "figures"].map(|name| synthetic::finished(runs, name, 2_000).unwrap());
+    synthetic::finished(runs, "whole", 2_000).unwrap();
+    // Sealed rows name their series themselves.
+    fs::write(names.series(), "garbage[").unwrap();
+    fs::write(figures.figures(), "garbage[").unwrap();
+    let csv = |name| gradtop(runs, &["export", name, "--csv", "-"]);
+    let (of_names, of_whole) = (csv("names"), csv("whole"));
+    assert!(of_names.status.success() && !text(&of_names.stderr).contains("damaged"), "{of_names:?}");
+    let rows = |said: &Output| text(&said.stdout).lines().count();
+    assert_eq!(rows(&of_names), rows(&of_whole));
+    let compared = gradtop(runs, &["compare", "names", "figures", "whole"]);
+    let (table, warned) = (text(&compared.stdout), text(&compared.stderr));
+    assert!(["names", "figures", "whole"].iter().all(|name| table.contains(name)), "{table}");
+    assert_eq!(warned.lines().count(), 1, "{warned}");
+    assert!(warned.contains("figures.toml is damaged") && warned.contains("what can be read is shown"));
 }
 
 #[test]

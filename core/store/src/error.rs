@@ -184,7 +184,8 @@ impl StoreError {
         matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
     }
 
-    pub(crate) fn damaged_file(&self) -> Option<&Path> {
+    /// Returns the file that is damaged, or the folder that lacks files.
+    pub fn damaged_file(&self) -> Option<&Path> {
         match self {
             Self::Damaged { path, .. } | Self::Format { path, .. } => Some(path),
             _ => None,

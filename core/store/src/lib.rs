@@ -61,6 +61,7 @@ pub use read::average::Average;
 pub use read::export::{Exported, Shape, export_csv, export_parquet};
 pub use read::files::{metric_files, table_files};
 pub use read::headline::{Headline, HeadlineLine, headlines, split_rank};
+pub use read::missing::missing_tables;
 pub use read::outline::{Outline, PageSummary, outline};
 pub use read::series_data::{SeriesData, read_series, read_series_around_damage, series_keys};
 pub use read::summary::{Point, SeriesSummary, summarize};

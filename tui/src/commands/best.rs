@@ -43,11 +43,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     if views.is_empty() {
         return Err(none_matches(&args.filter));
     }
-    let (metric, said) = Goal::said_of(&args.metric);
+    let (metric, said) = asked(&args.metric, &views);
     // Of a metric that is no headline of its run, the rows tell the last values.
-    for view in &mut views {
-        super::warn_of(&add_last_values(&view.dir, &mut view.status, metric)?);
+    let mut damaged = super::count_damaged(&views);
+    for (view, counted) in views.iter_mut().zip(&mut damaged) {
+        let found = add_last_values(&view.dir, &mut view.status, metric)?;
+        super::warn_of(&found);
+        *counted *= usize::from(found.is_empty());
     }
+    super::warn_of_counted(&views, &damaged);
     let given: Vec<&str> = args.by.iter().map(|key| key.trim()).collect();
     // Values of different experiments are never compared.
     views.sort_by(|a, b| a.manifest.experiment.id.cmp(&b.manifest.experiment.id));
@@ -68,9 +72,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         .filter_map(of_experiment)
         .collect();
     if found.is_empty() {
-        let logged = views.iter().flat_map(|view| series_keys(&view.dir).unwrap_or_default());
-        let metrics: BTreeSet<String> =
-            logged.map(|(key, _)| key.metric).filter(|metric| !is_system_metric(metric)).collect();
+        let metrics: BTreeSet<String> = logged(&views).filter(|metric| !is_system_metric(metric)).collect();
         let message = format!("no matching run has a last value of {:?}", clean(metric));
         let declared = |view: &View| view.manifest.metrics.iter().any(|m| m.name == metric);
         return Err(if views.iter().any(declared) {
@@ -97,6 +99,20 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::note(&note);
     }
     Ok(0)
+}
+
+/// Splits what was asked for into the metric and what is said to be better. The name of a metric may end like that, too.
+fn asked<'a>(text: &'a str, views: &[View]) -> (&'a str, Option<Goal>) {
+    match Goal::said_of(text) {
+        (_, Some(_)) if logged(views).any(|metric| metric == text) => (text, None),
+        said => said,
+    }
+}
+
+/// The metrics that these runs have logged.
+fn logged(views: &[View]) -> impl Iterator<Item = String> {
+    let keys = views.iter().flat_map(|view| series_keys(&view.dir).unwrap_or_default());
+    keys.map(|(key, _)| key.metric)
 }
 
 /// The results of one experiment.

@@ -103,8 +103,8 @@ pub(super) fn expanded(words: &[String], known: &BTreeSet<String>) -> Vec<String
     words.iter().flat_map(meant).collect()
 }
 
-/// Reads the runs completely; runs in progress up to their latest row. Warns about those that cannot be read, and leaves
-/// them out.
+/// Reads the runs completely; runs in progress up to their latest row. Warns about those that cannot be read completely, and
+/// leaves out those of which nothing can be read.
 pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Result<Vec<ComparedRun>> {
     let rows: Vec<Arc<RunRow>> = runs.into_iter().map(|view| Arc::new(RunRow::of(view))).collect();
     let wanted = match metrics {
@@ -112,7 +112,13 @@ pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Resul
         some => SeriesFilter::Metrics(some.iter().cloned().collect()),
     };
     let mut runs = gradtop_view::compare::read(&rows, &wanted, smoothing);
-    let damaged: Vec<ComparedRun> = runs.extract_if(.., |run| run.data.error.is_some()).collect();
+    for error in
+        runs.iter().filter(|run| !run.data.series.is_empty()).filter_map(|run| run.data.error.as_ref())
+    {
+        print::warn(format!("{error}; what can be read is shown"));
+    }
+    let unread = |run: &mut ComparedRun| run.data.error.is_some() && run.data.series.is_empty();
+    let damaged: Vec<ComparedRun> = runs.extract_if(.., unread).collect();
     for (run, error) in damaged.iter().filter_map(|run| Some((run, run.data.error.as_ref()?))) {
         let message = format!("{} cannot be read: {error}", run.row.name());
         if runs.is_empty() {

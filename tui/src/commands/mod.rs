@@ -50,7 +50,8 @@ pub(crate) mod why;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use gradtop_store::{RunDir, StoreError, View, follow_run};
+use gradtop_chart::number;
+use gradtop_store::{RunDir, StoreError, View, damaged_files, follow_run, inspect_each};
 
 use crate::config::Config;
 use crate::failure::Failure;
@@ -157,6 +158,20 @@ pub(crate) fn again(seen: &View) -> Result<View> {
 /// Warns about files of a run that could not be read.
 pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
     damaged.iter().for_each(print::warn_of_damage);
+}
+
+/// Returns how many files of each run are damaged or missing.
+fn count_damaged(views: &[View]) -> Vec<usize> {
+    let places: Vec<_> = views.iter().enumerate().map(|(at, view)| (view.dir.clone(), at)).collect();
+    inspect_each(&places, |_, at| damaged_files(&views[at]))
+}
+
+/// Warns about the runs with damaged files, of which `damaged` is the number for each run.
+fn warn_of_counted(views: &[View], damaged: &[usize]) {
+    for (view, damaged) in views.iter().zip(damaged).filter(|(_, damaged)| **damaged > 0) {
+        let (name, files) = (&view.manifest.run, number::counted(*damaged, "damaged file"));
+        print::warn(format!("{name} has {files}: gradtop show {name}"));
+    }
 }
 
 /// Runs the command. Returns the exit code.

@@ -207,7 +207,7 @@ fn last_seen() -> Result<(String, Figure)> {
     let drawn = spec.draw()?;
     let (figure, odd) = drawn.ok_or_else(|| nothing("what the monitor showed last no longer exists"))?;
     for odd in odd {
-        print::warn(format!("{odd}; it is missing here"));
+        print::warn(format!("{odd}; what can be read is shown"));
     }
     Ok((spec.name(), figure))
 }

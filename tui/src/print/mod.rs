@@ -250,11 +250,16 @@ pub(crate) fn warn(text: impl std::fmt::Display) {
     note(&format!("warning: {}", without_codes(&clean(&text.to_string()))));
 }
 
-/// Warns about a damaged file of a run, of which some rows are left out.
-pub(crate) fn warn_of_damage(damage: impl std::fmt::Display) {
+/// What is wrong with a damaged file of a run, of which some rows are left out.
+pub(crate) fn damage_words(damage: impl std::fmt::Display) -> String {
     let damage = damage.to_string();
     let left_out = if damage.ends_with("are missing") { "" } else { "; its rows are missing here" };
-    warn(format!("{damage}{left_out}"));
+    damage + left_out
+}
+
+/// Warns about a damaged file of a run, of which some rows are left out.
+pub(crate) fn warn_of_damage(damage: impl std::fmt::Display) {
+    warn(damage_words(damage));
 }
 
 /// An optional text, with control characters escaped.

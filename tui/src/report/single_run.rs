@@ -6,7 +6,8 @@ use anyhow::Result;
 use gradtop_chart::number;
 use gradtop_store::figures::Figure;
 use gradtop_store::{
-    Event, EventLine, Goal, Kind, SeriesKey, SeriesSummary, State, View, read_events, split_rank, summarize,
+    Event, EventLine, Goal, Kind, SeriesKey, SeriesSummary, State, View, missing_tables, read_events,
+    split_rank, summarize,
 };
 use gradtop_view::clock::dated;
 use gradtop_view::figure::run_figures::figures_of_run;
@@ -21,7 +22,7 @@ use super::claims::{NUMBERS_ALONE, RECORDED, SEEN};
 use super::document::{Block, Claim, Span, code, heading, plain, table, text};
 use super::run_section::RunSection;
 use crate::failure::with_causes;
-use crate::print::{clean, cleaned};
+use crate::print::{clean, cleaned, damage_words};
 use crate::screens::run::console::chunk::{self, Wanted};
 use crate::screens::run::console::line::Line;
 
@@ -68,7 +69,8 @@ impl Reading {
                         headline.value = last.value;
                     }
                 }
-                let damaged = damaged.iter().map(|error| clean(&error.to_string())).collect();
+                let damaged = damaged.into_iter().chain(missing_tables(&view.dir));
+                let damaged = damaged.map(|error| clean(&error.to_string())).collect();
                 Self { view, declared, data, damaged, error: None }
             }
             Err(error) => {
@@ -246,7 +248,7 @@ impl<'a> SingleRun<'a> {
             blocks.extend(self.output().into_iter().flatten());
         }
         for damaged in &self.damaged {
-            blocks.push(Block::Alert(vec![text(format!("{damaged}; it is missing here."))]));
+            blocks.push(Block::Alert(vec![text(damage_words(damaged) + ".")]));
         }
         if !self.verdicts.is_empty() {
             let source = vec![text("Read from its rows and events: "), code("gradtop why"), text(".")];

@@ -10,8 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
-    Event, ParamValue, Shape, View, export_parquet, export_run_table, metric_files, read_events, table_files,
-    table_names,
+    Event, ParamValue, Shape, StoreError, View, export_parquet, export_run_table, metric_files,
+    missing_tables, read_events, table_files, table_names,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -168,6 +168,9 @@ impl Lake {
                 self.view(&name, &format!("FROM {}", parquet(&files, true)));
             }
         }
+        let missing = runs.iter().flat_map(|run| missing_tables(&run.dir));
+        let of = |e: &StoreError| Some(e.damaged_file()?.file_name()?.to_string_lossy().into_owned());
+        self.damage.extend(missing.filter(|e| of(e).is_some_and(|name| named(&name))).map(|e| e.to_string()));
         Ok(())
     }
 

@@ -6,7 +6,9 @@ use jiff::Timestamp;
 
 use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
+use crate::figures;
 use crate::folder::damage::{Damage, known_damage, tell};
+use crate::folder::events::read_events;
 use crate::folder::manifest::read_manifest;
 use crate::folder::notes::read_notes;
 use crate::folder::run_dir::RunDir;
@@ -107,6 +109,8 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
         (run.manifest(), read_manifest(run).err()),
         (run.status(), read_status(run).err()),
         (run.notes(), read_notes(run).err()),
+        (run.events(), read_events(run).err()),
+        (run.figures(), figures::read(run).err()),
     ];
     for (path, error) in read {
         if let Some(error) = error.filter(|e| !e.is_gone()) {

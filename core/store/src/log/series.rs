@@ -173,7 +173,7 @@ impl SeriesFile {
         self.unsigned == 0
     }
 
-    /// Returns what is wrong with the file, if anything; only the lines before that count.
+    /// Returns what is wrong with the file, if anything; only the lines before that count. Sealed rows do not need it.
     pub(crate) fn damage(&self, run: &RunDir) -> Option<StoreError> {
         self.wrong.clone().map(|message| StoreError::Damaged { path: run.series(), message })
     }

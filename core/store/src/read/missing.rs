@@ -28,7 +28,7 @@ pub(crate) fn of_status(run: &RunDir, status: &Status) -> Option<StoreError> {
 }
 
 /// Returns what is wrong with the tables of an ended run of which no file is left.
-pub(crate) fn missing_tables(run: &RunDir) -> Vec<StoreError> {
+pub fn missing_tables(run: &RunDir) -> Vec<StoreError> {
     // A resume sets rows of tables aside.
     let was_set_back = names(run, &run.superseded()).is_ok_and(|times| !times.is_empty());
     if was_set_back || !read_status(run).is_ok_and(|status| is_at_rest(run, &status)) {

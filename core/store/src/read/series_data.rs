@@ -119,6 +119,11 @@ impl Snapshot {
         Ok(Some(Self { sources }))
     }
 
+    /// Returns whether rows are not sealed yet: only those need the run's series file.
+    pub(crate) fn has_journal(&self) -> bool {
+        self.sources.iter().any(|(_, source)| matches!(source, Source::Journal(_)))
+    }
+
     /// Passes every batch of rows to `sink`, in segment order, with series numbered by the table. `damaged` decides
     /// what to do about a file that cannot be read further.
     pub(crate) fn scan(
@@ -209,7 +214,7 @@ fn read(
 ) -> Result<Vec<SeriesData>> {
     let snapshot = Snapshot::open(run)?;
     let mut file = series_file(run)?;
-    if let Some(damage) = file.damage(run) {
+    if let Some(damage) = file.damage(run).filter(|_| snapshot.has_journal()) {
         damaged(damage)?;
     }
     let mut found: Vec<Option<SeriesData>> = Vec::new();

@@ -52,7 +52,8 @@ pub fn summarize(
     let snapshot = Snapshot::open(run)?;
     let mut file = series_file(run)?;
     let mut found = Found { series: BTreeMap::new(), filter: &filter };
-    let mut damaged: Vec<StoreError> = file.damage(run).into_iter().collect();
+    let mut damaged: Vec<StoreError> =
+        file.damage(run).filter(|_| snapshot.has_journal()).into_iter().collect();
     for (_, source) in snapshot.sources {
         let added = match source {
             Source::Part(path, part) => {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Result, StoreError};
 use crate::folder::run_dir::RunDir;
+use crate::folder::view::has_journal;
 use crate::log::journal::JournalReader;
 use crate::log::merge::list_pending;
 use crate::log::part::{list_parts, list_segments, names};
@@ -409,7 +410,7 @@ impl Tailer {
     /// Opens the source of the oldest rows not yet returned.
     fn next_source(&mut self) -> Result<Option<Source>> {
         self.series.update(&self.run)?;
-        if let Some(damage) = self.series.damage(&self.run) {
+        if let Some(damage) = self.series.damage(&self.run).filter(|_| has_journal(&self.run)) {
             self.note(damage);
         }
         if !std::mem::replace(&mut self.counted, true)

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Result;
-use gradtop_store::{View, damaged_files, inspect_each, near};
+use gradtop_store::{View, near};
 use jiff::Timestamp;
 use serde_json::Value;
 
@@ -107,8 +107,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         list_view::change(name, Some(looked))?;
         print::note(&format!("saved as a view: gradtop list --view {}", clean(name)));
     }
-    let places: Vec<_> = views.iter().enumerate().map(|(at, view)| (view.dir.clone(), at)).collect();
-    let damaged = inspect_each(&places, |_, at| damaged_files(&views[at]));
+    let damaged = super::count_damaged(&views);
     if args.json {
         let all: Vec<Value> =
             views.iter().zip(&damaged).map(|(view, damaged)| as_json(view, *damaged)).collect();
@@ -121,11 +120,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     } else {
         table(&views, &runs, &columns);
     }
-    for (view, damaged) in views.iter().zip(damaged) {
-        if damaged > 0 && !args.json {
-            let (name, files) = (&view.manifest.run, number::counted(damaged, "damaged file"));
-            print::warn(format!("{name} has {files}: gradtop show {name}"));
-        }
+    if !args.json {
+        super::warn_of_counted(&views, &damaged);
     }
     Ok(0)
 }

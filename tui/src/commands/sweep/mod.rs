@@ -247,12 +247,14 @@ impl Base {
 
     /// Parses `METRIC[:min|max]`, with the goal that the metric declares, or that its name tells, as the default.
     fn judged_by(&self, text: &str) -> Result<(String, Goal)> {
-        let (name, said) = Goal::said_of(text);
         let declared = match self {
             Self::Experiment(_, experiment) => &experiment.metrics,
             Self::Command(exec, _) => &exec.metrics,
         };
-        let known = declared.iter().find(|metric| metric.name == name);
+        let declares = |name: &str| declared.iter().find(|metric| metric.name == name);
+        // The name of a metric may end in :min or :max itself.
+        let (name, said) = if declares(text).is_some() { (text, None) } else { Goal::said_of(text) };
+        let known = declares(name);
         if let (Self::Experiment(_, experiment), None) = (self, known) {
             let names = declared.iter().map(|metric| metric.name.as_str());
             let message = format!("{} has no metric {:?}", clean(&experiment.id), clean(name));
