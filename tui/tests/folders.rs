@@ -55,6 +55,16 @@ fn contents(dir: &Path) -> Vec<(PathBuf, Option<Vec<u8>>, SystemTime)> {
     found
 }
 
+#[test]
+fn a_name_is_wrong_also_in_a_folder_without_runs() {
+    let empty = tempfile::tempdir().unwrap();
+    let named = gradtop(empty.path(), &["list", "nosuch"]);
+    assert_eq!(named.code, Some(2), "{named:?}");
+    assert!(named.err.contains("no run or experiment is called \"nosuch\""), "{named:?}");
+    let filtered = gradtop(empty.path(), &["list", "tag:nosuch"]);
+    assert!(filtered.code == Some(0) && filtered.out.starts_with("No runs in"), "{filtered:?}");
+}
+
 /// Creates a run whose processes died.
 fn crashed(runs: &Path, name: &str) -> RunDir {
     let run = bare(runs, name, 0, &status(State::Running, 5, 10));

@@ -64,6 +64,8 @@ pub struct RunsSnapshot {
     pub folder: PathBuf,
     /// Whether the folder has been read at least once.
     pub loaded: bool,
+    /// Whether there is no such folder.
+    pub missing: bool,
     /// The runs.
     pub rows: Vec<Arc<RunRow>>,
     /// Folders that look like runs but cannot be read, with the reason.
@@ -79,7 +81,7 @@ impl RunsSnapshot {
             created(b).cmp(&created(a)).then_with(|| a.id.cmp(&b.id))
         });
         let places = rows.iter().enumerate().map(|(i, r)| (r.id.clone(), i)).collect();
-        Self { folder, loaded: true, rows, unreadable, places }
+        Self { folder, loaded: true, missing: false, rows, unreadable, places }
     }
 
     /// Returns the GPUs of this machine that are in use by runs, by UUID.

@@ -7,7 +7,7 @@ use ratatui::buffer::{Buffer, Cell};
 use ratatui::layout::Rect;
 use ratatui::style::{Color, Modifier, Style};
 
-use super::rows::{Rows, same};
+use super::rows::{Rows, same, unjoined};
 use super::scroll::Scroll;
 use gradtop_chart::cells::text::width_of;
 
@@ -94,8 +94,7 @@ pub(crate) fn lines(buffer: &Buffer) -> String {
     painter.text()
 }
 
-/// The prefix of a symbol that is no wider than its columns even on a terminal that does not join characters; there the rest
-/// would overwrite neighbouring cells.
+/// The prefix of a symbol that is no wider than its columns even on a terminal that does not join characters.
 fn within(symbol: &str, width: usize) -> &str {
     let mut used = 0;
     let end = symbol.char_indices().find(|(at, c)| {
@@ -174,7 +173,7 @@ impl Painter {
         let mut across = self.branch();
         across.cells(&cells);
         // Terminals differ in what remains of an overwritten wide character, so those are written in order.
-        if cells.iter().all(|(_, _, cell)| width_of(cell.symbol()) <= 1) {
+        if cells.iter().all(|(_, _, cell)| unjoined(cell.symbol()) <= 1) {
             // Curves of several colours cross each other: writing style by style sets each style once.
             let mut styles: Vec<Look> = Vec::new();
             cells.sort_by_cached_key(|(_, _, cell)| {
@@ -196,7 +195,7 @@ impl Painter {
 
     /// Writes cells in the given order, then resets the style.
     fn cells(&mut self, cells: &[(u16, u16, &Cell)]) {
-        for (x, y, cell) in cells {
+        for (i, (x, y, cell)) in cells.iter().enumerate() {
             let symbol = cell.symbol();
             let (width, single) = (width_of(symbol), symbol.chars().nth(1).is_none());
             self.go(*x, *y);
@@ -207,7 +206,12 @@ impl Painter {
                 self.cursor = None;
                 self.go(*x, *y);
             }
-            self.put(&harmless(if single { symbol } else { within(symbol, width) }));
+            // What does not join reaches into columns that are written next.
+            let end = x + unjoined(symbol) as u16;
+            let next = || cells[i + 1..].iter().take_while(|(_, row, _)| row == y);
+            let covered =
+                single || next().any(|(x, _, cell)| x + (width_of(cell.symbol()) as u16).max(1) >= end);
+            self.put(&harmless(if covered { symbol } else { within(symbol, width) }));
             // They also differ in where the cursor is after the last column.
             self.cursor = (single && width == 1).then_some((x + 1, *y));
         }
@@ -319,6 +323,23 @@ mod tests {
         }
     }
 
+    #[test]
+    fn joined_letters_are_written_whole_where_what_follows_covers_them() {
+        let painted = |line: &str| {
+            let mut painter = Painter::new((9, 1));
+            painter.show(&mut Buffer::with_lines([line]));
+            String::from_utf8(painter.take()).unwrap()
+        };
+        let all = ["👨\u{200d}👩\u{200d}👧", "👍🏽"];
+        for letters in all {
+            assert!(painted(&format!("a{letters}      ")).contains(letters));
+            assert!(painted(&format!("a{letters}b     ")).contains(letters));
+            // At the edge there is nothing to cover the rest.
+            let cut = painted(&format!("abcdefg{letters}"));
+            assert!(!cut.contains(letters) && cut.contains(letters.chars().next().unwrap()), "{cut:?}");
+        }
+    }
+
     const SIZE: Rect = Rect { x: 0, y: 0, width: 20, height: 6 };
 
     fn colour() -> impl Strategy<Value = Color> {
@@ -412,7 +433,9 @@ mod tests {
                         if found.is_wide_continuation() {
                             continue;
                         }
+                        // It joins no characters.
                         let text = if found.has_contents() { found.contents() } else { " " };
+                        let text = text.trim_end_matches('\u{200d}');
                         let symbol = within(wanted.symbol(), width_of(wanted.symbol()));
                         prop_assert_eq!(text, symbol, "at {},{}", x, y);
                         // A blank has no foreground colour.

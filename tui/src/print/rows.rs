@@ -32,7 +32,8 @@ impl<'a> Rows<'a> {
     }
 
     /// The cells to write, with their positions, where the terminal shows `before`. The columns after an overwritten wide
-    /// character are included, since terminals differ in what they leave there.
+    /// character are included, since terminals differ in what they leave there, and those over which joined characters reach
+    /// where they are not joined.
     pub(super) fn unlike(self, before: &[Cell]) -> Vec<(u16, u16, &'a Cell)> {
         let mut found = Vec::new();
         for (row, (old, new)) in before.chunks(self.width).zip(self.each()).enumerate() {
@@ -43,12 +44,20 @@ impl<'a> Rows<'a> {
                     continue;
                 }
                 found.push((x as u16, self.top + row as u16, &new[x]));
-                unknown = unknown.max(x + width_of(old[x].symbol()));
+                unknown = unknown.max(x + width_of(old[x].symbol()).max(unjoined(new[x].symbol())));
                 x += width_of(new[x].symbol()).max(1);
             }
         }
         found
     }
+}
+
+/// The columns of a symbol on a terminal that does not join characters.
+pub(super) fn unjoined(symbol: &str) -> usize {
+    if symbol.len() <= 3 {
+        return width_of(symbol);
+    }
+    symbol.char_indices().map(|(at, c)| width_of(&symbol[at..at + c.len_utf8()])).sum()
 }
 
 /// Returns whether two cells look the same. Most are equal, and most hold a letter or a Braille character.

@@ -201,7 +201,9 @@ impl Folder {
         let known: HashMap<_, _> = found.into_iter().map(|found| (found.row.id.clone(), found)).collect();
         self.pending.retain(|(run, _)| !known.contains_key(&RunId::new(run)));
         self.known = known;
-        RunsSnapshot::new(self.path.clone(), rows, unreadable)
+        let mut snapshot = RunsSnapshot::new(self.path.clone(), rows, unreadable);
+        snapshot.missing = !self.path.is_dir();
+        snapshot
     }
 
     /// The runs folder and the experiments' folders, in which runs appear. If the runs folder does not exist, its nearest

@@ -1,5 +1,7 @@
 //! The values that represent a run, and how they are named in titles, cells and sentences.
 
+use std::collections::BTreeSet;
+
 use gradtop_chart::cells::align::{Align, align};
 use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::number;
@@ -79,6 +81,8 @@ pub struct Told {
     pub value: String,
     /// The series: `deep · test`.
     pub series: String,
+    /// Its split, if the title names another.
+    pub split: String,
     /// The statistic, if it is one of several values: `geometric mean of 3`.
     pub mean: String,
 }
@@ -117,9 +121,23 @@ impl Told {
             return whole.clone();
         }
         let mean = width_of(&joined(" ", self.least())) - 1;
+        let series = |room| fit_ends(&self.series_within(room, ascii), room, ascii);
         match room.checked_sub(mean) {
-            Some(left) if left >= LEAST_SERIES => joined(&fit_ends(&self.series, left, ascii), self.least()),
-            _ => fit_ends(&self.series, room, ascii),
+            Some(left) if left >= LEAST_SERIES => joined(&series(left), self.least()),
+            _ => series(room),
+        }
+    }
+
+    /// Returns the series, cut so that a split that the title does not name stays whole in `room` columns.
+    fn series_within(&self, room: usize, ascii: bool) -> String {
+        let split = width_of(&self.split);
+        let Some(name) = self.series.strip_suffix(&self.split).filter(|_| (1..=room).contains(&split)) else {
+            return self.series.clone();
+        };
+        let name = name.trim_end_matches(" · ");
+        match room.checked_sub(width_of(&joined(" ", &self.split)) - 1) {
+            Some(left) if left >= LEAST_SERIES => joined(&fit_ends(name, left, ascii), &self.split),
+            _ => self.split.clone(),
         }
     }
 }
@@ -131,6 +149,7 @@ pub fn told(view: &View, common: Option<&Common>) -> Told {
         return Told::default();
     };
     let is_said = |common: &Common| common.split.is_some() && common.split.as_deref() == line.split;
+    let is_other = common.is_some_and(|common| common.split.is_some() && !is_said(common));
     let (name, mean) = (series_words(&line, !common.is_some_and(is_said)), mean_words(&line));
     let series = match common {
         Some(_) => name,
@@ -142,6 +161,7 @@ pub fn told(view: &View, common: Option<&Common>) -> Told {
     Told {
         value: number::value(line.value),
         series: beyond(series, |common| &common.series),
+        split: line.split.filter(|_| is_other).map(clean).unwrap_or_default(),
         mean: beyond(mean, |common| &common.mean),
     }
 }
@@ -163,7 +183,11 @@ pub fn brief(views: &[&View], common: Option<&Common>, room: usize, ascii: bool)
     // All are shortened alike.
     let form = |at: usize| told.iter().map(|told| told.forms()[at].clone()).collect::<Vec<String>>();
     let names = (0..5).map(form).find(|form| wide(form) <= left).unwrap_or_else(|| {
-        fit_distinct(&told.iter().map(|told| told.series.as_str()).collect::<Vec<_>>(), left, ascii)
+        let whole: Vec<String> = told.iter().map(|told| told.series.clone()).collect();
+        let cut: Vec<String> = told.iter().map(|told| told.series_within(left, ascii)).collect();
+        let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
+        let names = if distinct(&cut) == distinct(&whole) { cut } else { whole };
+        fit_distinct(&names.iter().map(String::as_str).collect::<Vec<_>>(), left, ascii)
     });
     values.iter().zip(names).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
@@ -205,7 +229,7 @@ impl Common {
 
     /// Returns what all values are of, as far as it is said once for all.
     pub fn told(&self) -> Told {
-        Told { value: String::new(), series: self.series.clone(), mean: self.mean.clone() }
+        Told { series: self.series.clone(), mean: self.mean.clone(), ..Told::default() }
     }
 
     /// Says once for all what the values are of, where it is the same: split, series and statistic. If most values are of one

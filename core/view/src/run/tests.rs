@@ -270,6 +270,7 @@ fn a_mean_is_called_one_where_its_series_is_cut() {
     let told = headline::Told {
         value: "0.5".to_owned(),
         series: "a-network-with-a-name".to_owned(),
+        split: String::new(),
         mean: "geometric mean of 3".to_owned(),
     };
     let of = |room| told.of_within(room, true);
@@ -278,4 +279,26 @@ fn a_mean_is_called_one_where_its_series_is_cut() {
     assert_eq!(of(34), "a-network-with-a-name · mean of 3");
     assert_eq!(of(30), "a-network-with-a-name · mean");
     assert_eq!(of(18), "a-net~-name · mean");
+}
+
+#[test]
+fn a_split_that_the_title_does_not_name_is_not_cut() {
+    let told = headline::Told {
+        value: "0.5".to_owned(),
+        series: "middle · sign".to_owned(),
+        split: "sign".to_owned(),
+        mean: "geometric mean of 3".to_owned(),
+    };
+    let of = |room| told.of_within(room, true);
+    assert_eq!(
+        [20, 19, 18, 12, 11, 6].map(of),
+        [
+            "middle · sign · mean",
+            "mi~le · sign · mean",
+            "mi~e · sign · mean",
+            "sign · mean",
+            "sign · mean",
+            "sign"
+        ]
+    );
 }

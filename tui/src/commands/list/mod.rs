@@ -50,6 +50,14 @@ pub(crate) struct Args {
 }
 
 impl Args {
+    /// The filter, if it is a single word, which was probably meant as a name.
+    fn word(&self) -> Option<&String> {
+        match self.filter.as_slice() {
+            [word] if !is_filter(word) => Some(word),
+            _ => None,
+        }
+    }
+
     /// The requested view, combined with options given on the command line.
     fn list_view(&self) -> Result<ListView> {
         let mut view = self.view.as_deref().map(list_view::named).transpose()?.unwrap_or_default();
@@ -73,7 +81,8 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut looked = args.list_view()?;
     let Matching { mut views, names, incomplete } = matching(context, &looked.filter)?;
     let runs = context.runs()?;
-    if views.is_empty() && !names.is_empty() {
+    // In a folder without runs, a filter is not what is wrong; a name is.
+    if views.is_empty() && (!names.is_empty() || args.word().is_some()) {
         return no_match(args, &looked.filter, &names);
     }
     let all = column::all(views.iter());
@@ -126,11 +135,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(0)
 }
 
-/// Reports that a filter matches nothing. A single word was probably meant as a name.
+/// Reports that a filter matches nothing.
 fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
-    if let [word] = args.filter.as_slice()
-        && !is_filter(word)
-    {
+    if let Some(word) = args.word() {
         let near = near(word, names.iter().map(String::as_str));
         let help = match near.as_slice() {
             _ if word == "last" => {

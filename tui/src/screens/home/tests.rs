@@ -422,6 +422,15 @@ fn folders_that_cannot_be_read_are_named() {
 }
 
 #[test]
+fn a_folder_of_runs_that_does_not_exist_is_not_one_without_runs() {
+    let mut bench = Bench::new();
+    let mut none = gradtop_view::runs::RunsSnapshot::new("runz".into(), Vec::new(), Vec::new());
+    none.missing = true;
+    bench.send(crate::app::Msg::Runs(none.into()));
+    assert!(bench.screen().contains("No runs yet: there is no folder runz."), "{}", bench.screen());
+}
+
+#[test]
 fn the_footer_names_what_can_be_done() {
     let mut bench = full();
     bench.resize(200, 50);

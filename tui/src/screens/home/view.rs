@@ -194,6 +194,7 @@ impl Home {
         let folder = clean(&shared.runs.folder.display().to_string());
         let none = match &shared.opened {
             Some(path) => format!("No logs in {} yet.", short(path)),
+            None if shared.runs.missing => format!("No runs yet: there is no folder {folder}."),
             None => format!("No runs in {folder} yet."),
         };
         let (plugins, blank) = (&shared.plugins, ("", theme.text()));
