@@ -150,7 +150,9 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
     let n = counted().map(|r| r.n).sum();
     let even = counted().map(|r| r.n).min() == counted().map(|r| r.n).max();
     let series = counted().count();
-    let plain = n == series as u64 || series == 1 || even && average == Average::Mean;
+    // Within a column of dots, the values of one series have their arithmetic mean.
+    let average = if series == 1 { Average::Mean } else { average };
+    let plain = n == series as u64 || even && average == Average::Mean;
     let series = (!plain).then_some(series);
     let all = found.iter().map(|(_, r)| r.all).sum();
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
