@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 
-use crate::dist::{Binaries, lay_out};
+use crate::dist::{lay_out, limited};
 use crate::workspace::Workspace;
 use crate::{run, setup};
 
@@ -24,12 +24,9 @@ pub(crate) fn gpu_bundle(workspace: &Workspace, args: &[String]) -> Result<ExitC
     setup::ensure(workspace)?;
     run::build(workspace)?;
     clear(&target)?;
-    let binaries = Binaries { program: &workspace.program(), plugins: &workspace.plugin_files()? };
-    lay_out(workspace, &binaries, &target, None)?;
+    lay_out(workspace, &workspace.program(), &target, None)?;
     let size = size_of(&target)?;
-    if size > LIMIT {
-        bail!("{} has {size} bytes, more than the {LIMIT} that are allowed", target.display());
-    }
+    limited(&target, size, LIMIT)?;
     println!("{} ({:.1} MB)", target.display(), size as f64 / 1e6);
     let name = target.file_name().unwrap_or_default().display();
     eprintln!("Copy it to a machine with a GPU, and run there: python3 {name}/gpu-check.py");

@@ -9,8 +9,10 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use crate::workspace::{Workspace, cache_dir, succeed};
-use crate::{readers, setup};
+use crate::{pip, setup};
 
+/// What reads logs in the tests.
+const READERS: [&str; 4] = ["duckdb==2.0.0", "pandas==3.1.1", "polars==2.1.0", "pyarrow==26.0.1"];
 /// The seed of property tests.
 const SEED: &str = "PROPTEST_RNG_SEED";
 
@@ -19,7 +21,8 @@ pub(crate) fn test(workspace: &Workspace, filters: &[String]) -> Result<ExitCode
     let mut stages = Stages::default();
     let readers = stages.must("set-up", || {
         setup::ensure(workspace)?;
-        readers::ensure(&cache_dir()?)
+        let what = "DuckDB, pandas, Polars and pyarrow for the tests (about 170 MB)";
+        pip::ensure(&cache_dir()?, "readers", &READERS, what)
     })?;
     let everything = ["--release", "--workspace", "--all-targets"];
     stages.must("build", || succeed(workspace.cargo().arg("build").args(everything)))?;
@@ -69,12 +72,7 @@ fn deny_installed(workspace: &Workspace) -> bool {
 /// The stages, with their results and durations.
 #[derive(Default)]
 struct Stages {
-    done: Vec<(&'static str, Outcome, Duration)>,
-}
-
-enum Outcome {
-    Passed,
-    Failed(String),
+    done: Vec<(&'static str, Result<()>, Duration)>,
 }
 
 impl Stages {
@@ -83,7 +81,7 @@ impl Stages {
         eprintln!("== {name}");
         let start = Instant::now();
         let result = work();
-        self.done.push((name, Outcome::Passed, start.elapsed()));
+        self.done.push((name, Ok(()), start.elapsed()));
         result
     }
 
@@ -91,23 +89,20 @@ impl Stages {
     fn run(&mut self, name: &'static str, work: impl FnOnce() -> Result<()>) {
         eprintln!("== {name}");
         let start = Instant::now();
-        let outcome = match work() {
-            Ok(()) => Outcome::Passed,
-            Err(error) => Outcome::Failed(format!("{error:#}")),
-        };
+        let outcome = work();
         self.done.push((name, outcome, start.elapsed()));
     }
 
     fn failed(&self) -> bool {
-        self.done.iter().any(|(_, outcome, _)| matches!(outcome, Outcome::Failed(_)))
+        self.done.iter().any(|(_, outcome, _)| outcome.is_err())
     }
 
     fn report(&self) -> ExitCode {
         eprintln!();
         for (name, outcome, took) in &self.done {
             let text = match outcome {
-                Outcome::Passed => "passed".to_owned(),
-                Outcome::Failed(reason) => format!("FAILED: {reason}"),
+                Ok(()) => "passed".to_owned(),
+                Err(reason) => format!("FAILED: {reason:#}"),
             };
             eprintln!("{name:<10} {:>6.1} s  {text}", took.as_secs_f64());
         }

@@ -21,7 +21,6 @@ pub(crate) const SHIPPED: [&str; 6] = [
 
 /// This checkout and its release build.
 pub(crate) struct Workspace {
-    /// The checkout.
     pub(crate) root: PathBuf,
     /// Where `cargo build --release` puts the program and the plugins.
     pub(crate) release: PathBuf,
@@ -42,7 +41,6 @@ impl Workspace {
         Ok(Self { root, release })
     }
 
-    /// The built program.
     pub(crate) fn program(&self) -> PathBuf {
         self.release.join("gradtop")
     }

@@ -76,7 +76,6 @@ fn read(record: &str) -> Result<BTreeMap<String, Found>> {
     Ok(found)
 }
 
-/// The three load averages.
 fn load() -> Result<String> {
     let text = fs::read_to_string("/proc/loadavg").context("cannot read the load")?;
     Ok(text.split(' ').take(3).collect::<Vec<_>>().join(", "))

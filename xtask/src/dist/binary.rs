@@ -44,7 +44,6 @@ fn newest(symbols: &str) -> Option<u32> {
     versions.filter_map(|rest| rest.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()).max()
 }
 
-/// The commit of the checkout.
 pub(crate) fn commit(root: &Path) -> String {
     let git = |args: &[&str]| {
         let done = Command::new("git").args(args).current_dir(root).output().ok()?;

@@ -27,17 +27,11 @@ const COPIED: [(&str, &str); 10] = [
 /// Completion scripts by shell, with the names that shells expect.
 const COMPLETIONS: [(&str, &str); 3] = [("bash", "gradtop"), ("zsh", "_gradtop"), ("fish", "gradtop.fish")];
 
-/// What was built.
-pub(crate) struct Binaries<'a> {
-    pub(crate) program: &'a Path,
-    pub(crate) plugins: &'a [PathBuf],
-}
-
-/// Lays out the program, the plugins and everything that belongs to them in a new folder `target`. Debug information goes to
+/// Lays out the program, the built plugins and everything that belongs to them in a new folder `target`. Debug information goes to
 /// `debug`, if given.
 pub(crate) fn lay_out(
     workspace: &Workspace,
-    binaries: &Binaries<'_>,
+    program: &Path,
     target: &Path,
     debug: Option<&Path>,
 ) -> Result<()> {
@@ -45,7 +39,8 @@ pub(crate) fn lay_out(
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))
     };
     make(target)?;
-    for file in std::iter::once(binaries.program).chain(binaries.plugins.iter().map(PathBuf::as_path)) {
+    let plugins = workspace.plugin_files()?;
+    for file in std::iter::once(program).chain(plugins.iter().map(PathBuf::as_path)) {
         strip(file, &target.join(file.file_name().context("a file with a name")?), debug)?;
     }
     for (from, to) in COPIED {
@@ -55,33 +50,28 @@ pub(crate) fn lay_out(
     }
     place_studies(&workspace.root, target)?;
 
-    let program = target.join("gradtop");
+    let stripped = target.join("gradtop");
     let completions = target.join("completions");
     make(&completions)?;
     for (shell, name) in COMPLETIONS {
-        write(Command::new(&program).args(["completions", shell]), &completions.join(name))?;
+        write(Command::new(&stripped).args(["completions", shell]), &completions.join(name))?;
     }
     let man = target.join("man/man1");
     make(&man)?;
-    succeed(Command::new(&program).arg("man").arg(&man))?;
+    succeed(Command::new(&stripped).arg("man").arg(&man))?;
 
     let mut packages = workspace.plugin_packages()?;
     packages.push("gradtop".to_owned());
     licences(workspace, &packages, &target.join("THIRD-PARTY-LICENCES.txt"))?;
-    let build = target.join("BUILD");
-    fs::write(&build, describe(workspace, binaries)?)
-        .with_context(|| format!("cannot write {}", build.display()))
-}
-
-/// The content of the file BUILD.
-fn describe(workspace: &Workspace, binaries: &Binaries<'_>) -> Result<String> {
-    let plugins = binaries.plugins.iter().map(|plugin| glibc(plugin)).collect::<Result<Vec<_>>>()?;
-    Ok(format!(
+    let needed = plugins.iter().map(|plugin| glibc(plugin)).collect::<Result<Vec<_>>>()?;
+    let text = format!(
         "version  {VERSION}\ncommit   {}\nprogram  glibc 2.{} or newer\nplugins  glibc 2.{} or newer, libtorch 2.11.0\n",
         commit(&workspace.root),
-        glibc(binaries.program)?,
-        plugins.iter().max().context("there are no plugins")?,
-    ))
+        glibc(program)?,
+        needed.iter().max().context("there are no plugins")?,
+    );
+    let build = target.join("BUILD");
+    fs::write(&build, text).with_context(|| format!("cannot write {}", build.display()))
 }
 
 /// Writes the licences of all crates that are linked into these packages.

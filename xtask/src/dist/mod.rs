@@ -10,7 +10,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-pub(crate) use self::layout::{Binaries, lay_out};
+pub(crate) use self::layout::lay_out;
 use crate::workspace::{Workspace, succeed};
 use crate::{run, setup};
 
@@ -19,7 +19,6 @@ const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The maximal size of the archive, in bytes.
 const LIMIT: u64 = 40_000_000;
 
-/// The command-line options.
 #[derive(Debug, PartialEq, Eq)]
 struct Options {
     wheel: bool,
@@ -71,13 +70,16 @@ fn archive(workspace: &Workspace, program: &Path, scratch: &Path, out: &Path, le
     let name = format!("gradtop-{VERSION}-linux-x86_64");
     let (folder, debug) = (scratch.join(&name), scratch.join(format!("{name}-debug")));
     fs::create_dir(&debug).with_context(|| format!("cannot make {}", debug.display()))?;
-    let binaries = Binaries { program, plugins: &workspace.plugin_files()? };
-    lay_out(workspace, &binaries, &folder, Some(&debug))?;
+    lay_out(workspace, program, &folder, Some(&debug))?;
     let packed = pack(&folder, out, level)?;
     pack(&debug, out, level)?;
-    let size = fs::metadata(&packed)?.len();
-    if size > LIMIT {
-        bail!("{} has {size} bytes, more than the {LIMIT} that are allowed", packed.display());
+    limited(&packed, fs::metadata(&packed)?.len(), LIMIT)
+}
+
+/// Rejects what is larger than `limit` bytes.
+pub(crate) fn limited(path: &Path, size: u64, limit: u64) -> Result<()> {
+    if size > limit {
+        bail!("{} has {size} bytes, more than the {limit} that are allowed", path.display());
     }
     Ok(())
 }
