@@ -221,7 +221,7 @@ fn fetch_file(
                     share: total.map(|total| (done, total)),
                     phase: file.name.to_owned(),
                     numbers: format!("{}{of}", number::bytes(done)),
-                    headline: format!("from {from}"),
+                    below: format!("  from {from}"),
                 });
             }
         }

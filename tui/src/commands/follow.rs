@@ -74,6 +74,17 @@ impl Follower {
         Ok(lines)
     }
 
+    /// Calls `with` for each complete line that there is, or until nobody reads what is printed.
+    pub(crate) fn each(&mut self, mut with: impl FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+        loop {
+            let lines = self.lines()?;
+            if lines.is_empty() || crate::print::stdout_gone() {
+                return Ok(());
+            }
+            lines.iter().try_for_each(|line| with(line))?;
+        }
+    }
+
     /// Returns the text after the last line end.
     pub(crate) fn rest(&mut self) -> Option<Vec<u8>> {
         (!self.partial.is_empty()).then(|| std::mem::take(&mut self.partial))

@@ -6,7 +6,6 @@ use gradtop_store::RunDir;
 use serde_json::{Value, json};
 
 use super::{Context, watch};
-use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
 use gradtop_chart::cells::theme::Ink;
@@ -32,13 +31,8 @@ impl On {
         self.on.is_some()
     }
 
-    /// Returns the launcher, or `None` if the run starts on this machine. Runs in the local queue do.
-    pub(crate) fn elsewhere(&self, context: &Context, queued: bool) -> Result<Option<Launcher>> {
-        let launcher = context.config.launcher(self.on.as_deref())?;
-        if queued && self.on.is_some() && !launcher.is_local() {
-            return Err(Failure::usage("--queue is for runs on this machine: leave out --on").into());
-        }
-        Ok(Some(launcher).filter(|launcher| !launcher.is_local() && !queued))
+    pub(crate) fn launcher(&self, context: &Context) -> Result<Launcher> {
+        context.config.launcher(self.on.as_deref())
     }
 }
 

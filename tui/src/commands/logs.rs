@@ -86,28 +86,14 @@ type Show<'a> = &'a mut dyn FnMut(&[u8], bool) -> Result<()>;
 
 fn print_new(follower: Option<&mut Follower>, args: &Args, show: Show<'_>) -> Result<()> {
     let Some(follower) = follower else { return Ok(()) };
+    let Some(most) = args.lines else { return follower.each(|line| show(line, args.json)) };
     let mut kept: VecDeque<Vec<u8>> = VecDeque::new();
-    loop {
-        let lines = follower.lines()?;
-        if lines.is_empty() || print::stdout_gone() {
-            break;
-        }
-        for line in lines {
-            match args.lines {
-                None => show(&line, args.json)?,
-                Some(most) => {
-                    kept.push_back(line);
-                    if kept.len() > most {
-                        kept.pop_front();
-                    }
-                }
-            }
-        }
-    }
-    for line in &kept {
-        show(line, args.json)?;
-    }
-    Ok(())
+    follower.each(|line| {
+        kept.push_back(line.to_owned());
+        kept.drain(..kept.len().saturating_sub(most));
+        Ok(())
+    })?;
+    kept.iter().try_for_each(|line| show(line, args.json))
 }
 
 /// Prints a line of output as a terminal would have left it, in colour where possible: a progress bar in its last state.
@@ -159,13 +145,8 @@ pub(crate) fn event_json(line: &[u8]) -> Option<Value> {
 /// An event as one line with the time of day.
 pub(crate) fn event_text(line: &EventLine) -> String {
     let time = print::styled(&gradtop_view::clock::moment(line.time), Ink::Dim);
-    format!("{time}  {}", event_words(&line.event))
-}
-
-/// An event in words, coloured.
-pub(crate) fn event_words(event: &Event) -> String {
-    let (words, ink) = event_ink(event);
-    print::styled(&words, ink)
+    let (words, ink) = event_ink(&line.event);
+    format!("{time}  {}", print::styled(&words, ink))
 }
 
 /// An event in words, and its ink.

@@ -51,7 +51,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let signals = Signals::new()?;
     let views = args.runs.views(context, args.how().action())?;
     let detach = args.detach || views.len() > 1;
-    let launcher = args.on.elsewhere(context, false)?;
+    let launcher = args.on.launcher(context)?;
     let mut resuming = Resuming { args, launcher, detach, signals, unpaused: Vec::new() };
     let code = each_view(&views, |view| resuming.resume(view.clone()))?;
     // Sends all requests before waiting for any.
@@ -63,8 +63,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 struct Resuming<'a> {
     args: &'a Args,
-    /// The launcher, unless the runs continue on this machine.
-    launcher: Option<Launcher>,
+    launcher: Launcher,
     detach: bool,
     signals: Signals,
     /// Runs that were asked to continue but have not answered yet.
@@ -75,7 +74,7 @@ impl Resuming<'_> {
     /// Resumes a run and, unless detached, watches it. Returns the exit code.
     fn resume(&mut self, view: View) -> Result<i32> {
         let (args, name) = (self.args, clean(&view.manifest.run));
-        if view.state == State::Paused && self.launcher.is_some() && args.on.is_given() {
+        if view.state == State::Paused && !self.launcher.is_local() && args.on.is_given() {
             let message = format!("{name} is paused, and can only continue where it is");
             let help = format!("`gradtop resume {name}` without --on, or `gradtop stop {name}` first");
             return Err(Failure::usage(message).help(help).into());
@@ -85,11 +84,7 @@ impl Resuming<'_> {
             return Err(Failure::new("interrupted before the run was resumed".to_owned()).into());
         }
         let output = Follower::from_end(&view.dir, view.dir.console());
-        let resumed = match &self.launcher {
-            Some(launcher) => launcher.resume(&view.dir, args.how())?,
-            None => gradtop_host::resume(&view.dir, args.how())?,
-        };
-        if resumed == Resumed::Unpaused {
+        if self.launcher.resume(&view.dir, args.how())? == Resumed::Unpaused {
             if args.json {
                 print::json(&serde_json::json!({"run": view.manifest.run, "asked": "unpause"}))?;
             } else {
@@ -101,7 +96,7 @@ impl Resuming<'_> {
         if let Some(changes) = changes(&view).filter(|_| !args.json) {
             print::note(&changes);
         }
-        if self.launcher.is_some() {
+        if !self.launcher.is_local() {
             return submitted(&view.dir, self.detach, args.json).map(|()| 0);
         }
         watch::started(&view.dir, "resumed", output, self.detach, args.json, &mut self.signals)

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::Result;
-use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, ExperimentDesc, Launch, Start};
+use anyhow::{Context as _, Result};
+use gradtop_host::{AlertRule, DEFAULT_CHECKPOINT_EVERY, DeviceChoice, Exec, ExperimentDesc, Launch, Start};
 
 use super::Context;
 use super::experiments::unknown;
@@ -71,17 +71,9 @@ pub(crate) fn run(context: &Context, args: Args) -> Result<i32> {
     args.starting.start(context, signals, Start::Run(launch))
 }
 
-/// The options of [`ExperimentOptions`] that also apply to a command.
-pub(crate) struct CommandOptions {
-    pub(crate) experiment: Option<String>,
-    pub(crate) sets: Vec<(String, String)>,
-    pub(crate) device: DeviceChoice,
-    pub(crate) checkpoint_every: Duration,
-}
-
 impl ExperimentOptions {
-    /// Converts the options for a command. Those that only experiments have are an error.
-    pub(crate) fn command_options(self, context: &Context) -> Result<CommandOptions> {
+    /// Converts the options for a command, and returns what is set. Those that only experiments have are an error.
+    pub(crate) fn command(self, context: &Context) -> Result<(Exec, Vec<(String, String)>)> {
         let Self { experiment, plugin, preset, sets, config, device, threads, checkpoint_every, alerts } =
             self;
         let given = [
@@ -96,8 +88,16 @@ impl ExperimentOptions {
         }
         gradtop_host::set_alerts(context.config.alerts(alerts));
         let every = checkpoint_every.or(context.config.launch().checkpoint_every);
-        let checkpoint_every = every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64);
-        Ok(CommandOptions { experiment, sets, device: device.unwrap_or_default(), checkpoint_every })
+        let exec = Exec {
+            runs: context.runs()?,
+            experiment,
+            dir: std::env::current_dir().context("the working folder cannot be found")?,
+            device: device.unwrap_or_default(),
+            no_diff: !context.config.code_diff(),
+            checkpoint_every: every.map_or(DEFAULT_CHECKPOINT_EVERY, Duration::from_secs_f64),
+            ..Exec::default()
+        };
+        Ok((exec, sets))
     }
 
     /// Returns whether a parameter is set on the command line.

@@ -3,7 +3,6 @@
 use anyhow::Result;
 use gradtop_chart::number;
 use gradtop_host::{DeviceChoice, Launcher, Start, device, start_queued_blocking};
-use gradtop_store::RunDir;
 
 use super::Context;
 use super::follow::Follower;
@@ -36,17 +35,14 @@ pub(crate) struct Starting {
 impl Starting {
     /// Starts a run where the options say. Returns the exit code.
     pub(crate) fn start(&self, context: &Context, signals: Signals, start: Start) -> Result<i32> {
-        let launcher = self.on.elsewhere(context, self.queue)?;
-        if launcher.is_none() {
+        let launcher = self.on.launcher(context)?;
+        if self.queue && self.on.is_given() && !launcher.is_local() {
+            return Err(Failure::usage("--queue is for runs on this machine: leave out --on").into());
+        }
+        if self.queue || launcher.is_local() {
             warn_of_device(&start);
         }
-        if self.queue {
-            return self.enqueue(context, start);
-        }
-        match launcher {
-            Some(launcher) => self.submit(&launcher, start),
-            None => self.start_here(signals, &start),
-        }
+        if self.queue { self.enqueue(context, start) } else { self.launch(&launcher, signals, start) }
     }
 
     /// Queues a run, starts whatever can start, and reports both.
@@ -79,26 +75,22 @@ impl Starting {
         Ok(0)
     }
 
-    /// Submits a run to a launcher and reports its job.
-    fn submit(&self, launcher: &Launcher, start: Start) -> Result<i32> {
-        for run in launcher.start(&[start], None, None)? {
-            submitted(&run, self.detach, self.json)?;
-        }
-        Ok(0)
-    }
-
-    /// Starts a run on this machine and watches it, unless detached.
-    fn start_here(&self, mut signals: Signals, start: &Start) -> Result<i32> {
-        if signals.any() {
+    /// Starts a run. On this machine it is watched unless detached, elsewhere its job is reported.
+    fn launch(&self, launcher: &Launcher, mut signals: Signals, start: Start) -> Result<i32> {
+        let local = launcher.is_local();
+        if local && signals.any() {
             return Err(interrupted());
         }
-        let run = match launch(start) {
-            Ok(run) => run,
-            Err(_) if signals.any() => return Err(interrupted()),
-            Err(e) => return Err(e.into()),
+        let runs = match launcher.start(&[start], None, None) {
+            Err(_) if local && signals.any() => return Err(interrupted()),
+            runs => runs?,
         };
-        let output = Follower::new(&run, run.console());
-        watch::started(&run, "started", output, self.detach, self.json, &mut signals)
+        let Some(run) = runs.first() else { return Ok(0) };
+        if !local {
+            return submitted(run, self.detach, self.json).map(|()| 0);
+        }
+        let output = Follower::new(run, run.console());
+        watch::started(run, "started", output, self.detach, self.json, &mut signals)
     }
 }
 
@@ -118,13 +110,6 @@ pub(super) fn warn_of_gpu(choice: DeviceChoice) {
 pub(super) fn warn_of_device(start: &Start) {
     if let Start::Exec(exec) = start {
         warn_of_gpu(exec.device);
-    }
-}
-
-fn launch(start: &Start) -> gradtop_host::Result<RunDir> {
-    match start {
-        Start::Run(launch) => gradtop_host::launch(launch),
-        Start::Exec(exec) => gradtop_host::exec(exec),
     }
 }
 

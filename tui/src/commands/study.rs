@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use gradtop_host::DeviceChoice;
-use gradtop_store::{RunLock, State, View};
-use serde_json::{Value, json};
+use gradtop_store::{RunLock, State};
+use serde_json::json;
 
 use super::Context;
 use super::launchers::On;
@@ -14,17 +14,18 @@ use super::signals::Signals;
 use super::watch::LEFT_RUNNING;
 use crate::config::whole;
 use crate::failure::{Failure, with_causes};
-use crate::print::bar_with_lines::BarWithLines;
+use crate::print::progress::{Progress, Shown};
 use crate::print::table::{Table, Words};
-use crate::print::{self, clean};
+use crate::print::{self, clean, draw_target};
 use crate::study::entry_state::EntryState;
 use crate::study::folder::Study;
 use crate::study::plan::{Changes, Entry, Plan, Setting};
 use crate::study::plan_file::PlanFile;
 use crate::study::report;
 use crate::study::report_file::ReportFile;
-use crate::study::runner::{self, Runner, Snapshot, StudyEvent};
+use crate::study::runner::{self, ENDED, Runner, Snapshot, StudyEvent};
 use gradtop_chart::cells::align::Align;
+use gradtop_chart::cells::text::fit;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_view::run::{json, progress, remark, state};
@@ -99,7 +100,7 @@ impl Args {
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let runs = context.runs()?;
-    let elsewhere = args.on.elsewhere(context, false)?;
+    let launcher = args.on.launcher(context)?;
     let usual = context.config.launch().device;
     let changes = Changes {
         only: args.only.clone(),
@@ -147,11 +148,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     let lock = study.lock()?;
     let cores = args.cores.unwrap_or_else(cores);
-    let at_work = match &elsewhere {
-        Some(launcher) => format!("on {}", clean(&launcher.name)),
-        None => number::counted(cores as usize, "core"),
+    let at_work = if launcher.is_local() {
+        number::counted(cores as usize, "core")
+    } else {
+        format!("on {}", clean(&launcher.name))
     };
-    let runner = Runner::new(&study, cores, found, elsewhere)?;
+    let runner = Runner::new(&study, cores, found, launcher)?;
     announce(&study, cores, at_work, args.json)?;
     follow(&study, report.as_ref(), runner, signals, &lock, args)
 }
@@ -191,12 +193,8 @@ fn follow(
     args: &Args,
 ) -> Result<i32> {
     let json = args.json;
-    let mut display = Display {
-        study,
-        json,
-        bar: if json { None } else { BarWithLines::start() },
-        printed: Instant::now(),
-    };
+    let mut display =
+        Display { study, json, bar: if json { None } else { Progress::start() }, printed: Instant::now() };
     let mut stopping = false;
     let (snapshot, left) = loop {
         let counts = signals.counts();
@@ -251,13 +249,12 @@ fn follow(
 struct Display<'a> {
     study: &'a Study,
     json: bool,
-    bar: Option<BarWithLines>,
+    bar: Option<Progress>,
     /// When a line was last printed.
     printed: Instant,
 }
 
 impl Display<'_> {
-    /// Prints something above the progress.
     fn above<T>(&self, print: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.above(print),
@@ -266,14 +263,17 @@ impl Display<'_> {
     }
 
     fn show(&mut self, snapshot: &Snapshot) {
-        let (name, words) = (self.study.name(), words(snapshot));
+        let (name, words, parts) = (self.study.name(), words(snapshot), parts(self.study, snapshot));
+        let share = ((snapshot.share.clamp(0.0, 1.0) * 1e4) as u64, 10_000);
         if let Some(bar) = &mut self.bar {
-            bar.show(&name, snapshot.share, &words, &parts(self.study, snapshot));
+            let room =
+                print::terminal().size.map_or(usize::MAX, |(w, _)| w.saturating_sub(draw_target::ECHO));
+            let parts: Vec<String> = parts.iter().map(|part| fit(part, room, print::ascii())).collect();
+            bar.show(Shown { share: Some(share), phase: name, numbers: words, below: parts.join("\n") });
         } else if !self.json && self.printed.elapsed() >= PLAIN_EVERY {
             self.printed = Instant::now();
-            let percent = number::percent((snapshot.share * 1e4) as u64, 10_000);
-            let parts = parts(self.study, snapshot).join("; ");
-            print::line(&format!("{name} {percent}  {words}  {parts}"));
+            let percent = number::percent(share.0, share.1);
+            print::line(&format!("{name} {percent}  {words}  {}", parts.join("; ")));
         }
     }
 }
@@ -348,11 +348,7 @@ fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
 /// Reports an event of the study.
 fn report_event(event: &StudyEvent, json: bool) -> Result<()> {
     let (verb, view) = match event {
-        StudyEvent::Started(view) => ("started", view),
-        StudyEvent::Resumed(view) => ("resumed", view),
-        StudyEvent::Again(view) => ("started again", view),
-        StudyEvent::Found(view) => ("is at work", view),
-        StudyEvent::Ended(view) => return ended(view, json),
+        StudyEvent::Happened(verb, view) => (*verb, view),
         StudyEvent::Refused { key, why } => {
             if json {
                 return print::json(&json!({"type": "run", "happened": "refused", "key": key, "why": why}));
@@ -362,34 +358,21 @@ fn report_event(event: &StudyEvent, json: bool) -> Result<()> {
         }
     };
     if json {
-        return print_json(view, verb);
+        let mut fields = json::of(view);
+        fields.shift_insert(0, "type".to_owned(), "run".into());
+        fields.shift_insert(1, "happened".to_owned(), verb.into());
+        return print::json(&fields);
     }
-    print::line(&format!("{}  {verb:<13}  {}", clock(), view.manifest.run));
-    Ok(())
-}
-
-fn ended(view: &View, json: bool) -> Result<()> {
-    if json {
-        return print_json(view, "ended");
+    let now = jiff::Timestamp::now();
+    let (mut word, mut rest) = (format!("{verb:<13}"), String::new());
+    if verb == ENDED {
+        let took = progress::took(view, now).map(|t| format!(" after {}", number::duration(t)));
+        word = print::styled(&format!("{:<13}", view.state.word()), state::ink(view.state));
+        rest = format!("{}{}", took.unwrap_or_default(), remark::because(view));
     }
-    let took = progress::took(view, jiff::Timestamp::now());
-    let took = took.map(|t| format!(" after {}", number::duration(t))).unwrap_or_default();
-    let cause = remark::because(view);
-    let word = print::styled(&format!("{:<13}", view.state.word()), state::ink(view.state));
-    print::line(&format!("{}  {word}  {}{took}{cause}", clock(), view.manifest.run));
+    let clock = gradtop_view::clock::time_of_day(now);
+    print::line(&format!("{clock}  {word}  {}{rest}", view.manifest.run));
     Ok(())
-}
-
-fn clock() -> String {
-    gradtop_view::clock::time_of_day(jiff::Timestamp::now())
-}
-
-fn print_json(view: &View, happened: &str) -> Result<()> {
-    let mut fields = serde_json::Map::new();
-    fields.insert("type".to_owned(), Value::from("run"));
-    fields.insert("happened".to_owned(), Value::from(happened));
-    fields.extend(json::of(view));
-    print::json(&fields)
 }
 
 /// Prints what a plan would run, and how far its study is.

@@ -5,10 +5,9 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use gradtop_host::{Action, HostError, Why, Withdrawn};
 use gradtop_store::{Event, EventLine, Kind, RunDir, State, View};
-use serde_json::Value;
 
 use super::follow::Follower;
-use super::logs::{event_json, event_words, written};
+use super::logs::{event_json, event_text, written};
 use super::signals::{Counts, Signals};
 use crate::failure::Failure;
 use crate::print::progress::{Progress, Shown};
@@ -95,40 +94,27 @@ fn watch(run: &RunDir, output: Option<(Follower, Look)>, json: bool, signals: &m
     if let Some(progress) = watcher.progress {
         progress.end();
     }
-    match outcome? {
-        Outcome::Ended(view) => {
-            end(&view, json)?;
-            Ok(view.state.exit_code())
-        }
-        Outcome::TooLate(view) => {
-            if !json {
+    let (view, outcome) = outcome?;
+    match outcome {
+        Outcome::Ended | Outcome::TooLate => {
+            if outcome == Outcome::TooLate && !json {
                 print::note("it ended before the stop could be cancelled");
             }
             end(&view, json)?;
             Ok(view.state.exit_code())
         }
-        Outcome::Continues(view, how) => {
-            leave(&view, how, json)?;
-            Ok(LEFT_RUNNING)
-        }
+        _ => leave(&view, outcome, json).map(|()| LEFT_RUNNING),
     }
 }
 
-/// How watching ended.
-enum Outcome {
-    /// The run ended.
-    Ended(View),
-    /// The run ended before its stop could be cancelled.
-    TooLate(View),
-    /// The run continues in the background.
-    Continues(View, Continues),
-}
-
-/// How a run continues.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Continues {
-    Unchanged,
-    /// Its stop was cancelled.
+enum Outcome {
+    Ended,
+    /// The run ended before its stop could be cancelled.
+    TooLate,
+    /// The run continues in the background.
+    Continues,
+    /// It continues, since its stop was cancelled.
     StopCancelled,
     /// Its stop was cancelled, but the run has not confirmed that yet.
     Unconfirmed,
@@ -149,26 +135,23 @@ struct Watcher<'a> {
 }
 
 impl Watcher<'_> {
-    fn watch(&mut self, signals: &mut Signals) -> Result<Outcome> {
+    fn watch(&mut self, signals: &mut Signals) -> Result<(View, Outcome)> {
         loop {
             let view = self.view()?;
             self.show_events();
             // Everything written before the end is shown, also a last line without its end.
             self.show_output(view.state.is_final());
             if view.state.is_final() {
-                return Ok(Outcome::Ended(view));
+                return Ok((view, Outcome::Ended));
             }
             let counts = signals.counts();
-            if counts.hangups > 0 || print::nobody_reads() {
-                return Ok(Outcome::Continues(view, Continues::Unchanged));
+            let left = counts.hangups > 0 || print::nobody_reads();
+            // Two interrupts between two polls both request the stop and cancel it.
+            if !left && counts.interrupts > 1 && self.asked_to_stop && counts.terminations == 0 {
+                return cancel_stop(self.run);
             }
-            if counts.interrupts > 1 {
-                // Two interrupts between two polls both request the stop and cancel it.
-                return if self.asked_to_stop && counts.terminations == 0 {
-                    cancel_stop(self.run)
-                } else {
-                    Ok(Outcome::Continues(view, Continues::Unchanged))
-                };
+            if left || counts.interrupts > 1 {
+                return Ok((view, Outcome::Continues));
             }
             if counts.stop() && !self.asked_to_stop {
                 self.ask_to_stop(&view, counts)?;
@@ -190,15 +173,11 @@ impl Watcher<'_> {
     }
 
     fn show_events(&mut self) {
-        loop {
-            let lines = self.events.lines().unwrap_or_default();
-            if lines.is_empty() {
-                return;
-            }
-            for line in &lines {
-                show_event(line, self.json, self.progress.as_ref());
-            }
-        }
+        let show = |line: &[u8]| {
+            show_event(line, self.json, self.progress.as_ref());
+            Ok(())
+        };
+        self.events.each(show).unwrap_or_default();
     }
 
     fn show_output(&mut self, all: bool) {
@@ -271,34 +250,32 @@ fn above(progress: Option<&Progress>, print: impl FnOnce()) {
 }
 
 /// Cancels the stop that the first Ctrl-C requested.
-fn cancel_stop(run: &RunDir) -> Result<Outcome> {
+fn cancel_stop(run: &RunDir) -> Result<(View, Outcome)> {
     Ok(match gradtop_host::withdraw_stop(run, PATIENCE)? {
-        Withdrawn::Continues(view) => Outcome::Continues(view, Continues::StopCancelled),
-        Withdrawn::StillStopping { view, notified: true } => Outcome::Continues(view, Continues::Stopping),
-        Withdrawn::StillStopping { view, notified: false } => {
-            Outcome::Continues(view, Continues::Unconfirmed)
-        }
-        Withdrawn::Ended(_) => Outcome::TooLate(super::view(run)?),
+        Withdrawn::Continues(view) => (view, Outcome::StopCancelled),
+        Withdrawn::StillStopping { view, notified: true } => (view, Outcome::Stopping),
+        Withdrawn::StillStopping { view, notified: false } => (view, Outcome::Unconfirmed),
+        Withdrawn::Ended(_) => (super::view(run)?, Outcome::TooLate),
     })
 }
 
 /// Says that the run continues, and how to return to it.
-fn leave(view: &View, how: Continues, json: bool) -> Result<()> {
+fn leave(view: &View, how: Outcome, json: bool) -> Result<()> {
     if json {
         return print_json(view, "left", Some(LEFT_RUNNING));
     }
     let words = match how {
-        Continues::StopCancelled => "keeps running in the background: the stop was cancelled",
-        Continues::Stopping => "is still stopping in the background: it was too late to cancel",
-        Continues::Unconfirmed => "has not yet confirmed that it keeps running",
-        Continues::Unchanged if view.state == State::Stopping => "is still stopping in the background",
-        Continues::Unchanged => "keeps running in the background",
+        Outcome::StopCancelled => "keeps running in the background: the stop was cancelled",
+        Outcome::Stopping => "is still stopping in the background: it was too late to cancel",
+        Outcome::Unconfirmed => "has not yet confirmed that it keeps running",
+        _ if view.state == State::Stopping => "is still stopping in the background",
+        _ => "keeps running in the background",
     };
     let name = &view.manifest.run;
     print::note(&format!("{name} {words}"));
     print::note(&format!("  gradtop wait {name}     wait until it has ended"));
     print::note(&format!("  gradtop logs -f {name}  follow its output"));
-    if how != Continues::Stopping && view.state != State::Stopping {
+    if how != Outcome::Stopping && view.state != State::Stopping {
         print::note(&format!("  gradtop stop {name}     stop it"));
     }
     Ok(())
@@ -350,42 +327,33 @@ fn room(taken: usize) -> usize {
 
 /// Prints a run as a line of JSON of this type.
 pub(crate) fn print_json(view: &View, kind: &str, exit_code: Option<i32>) -> Result<()> {
-    let mut fields = serde_json::Map::new();
-    fields.insert("type".to_owned(), Value::String(kind.to_owned()));
-    fields.extend(json::of(view));
+    let mut fields = json::of(view);
+    fields.shift_insert(0, "type".to_owned(), kind.into());
     if let Some(code) = exit_code {
-        fields.insert("exit_code".to_owned(), Value::from(code));
+        fields.insert("exit_code".to_owned(), code.into());
     }
     print::json(&fields)
 }
 
 /// Prints an event, except for changes of state, which the bar and the last line show.
 fn show_event(line: &[u8], json: bool, progress: Option<&Progress>) {
+    use Event::{Checkpoint, Request, State, Unknown};
+
     if json {
         if let Some(value) = event_json(line) {
             print::json(&value).ok();
         }
         return;
     }
-    let Ok(EventLine { event, time }) = serde_json::from_slice(line) else { return };
-    if matches!(
-        event,
-        Event::State { .. } | Event::Checkpoint { .. } | Event::Request { .. } | Event::Unknown
-    ) {
-        return;
+    let Ok(line) = serde_json::from_slice::<EventLine>(line) else { return };
+    if !matches!(line.event, State { .. } | Checkpoint { .. } | Request { .. } | Unknown) {
+        above(progress, || print::line(&event_text(&line)));
     }
-    let words = event_words(&event);
-    let time = print::styled(&gradtop_view::clock::moment(time), Ink::Dim);
-    above(progress, || print::line(&format!("{time}  {words}")));
 }
 
 fn numbers(view: &View) -> Vec<String> {
     let step = view.status.step.map(|step| format!("step {}", number::whole(step)));
     [step, progress::rate(view).map(number::rate), progress::eta_words(view)].into_iter().flatten().collect()
-}
-
-fn headline(view: &View) -> String {
-    headline::text(view, VALUES)
 }
 
 fn phase(view: &View) -> String {
@@ -403,7 +371,11 @@ fn shown(view: &View) -> Shown {
         share: progress::of(view),
         phase: phase(view),
         numbers: numbers(view).join("  "),
-        headline: fit(&headline(view), room(2 + draw_target::ECHO), print::ascii()),
+        // Never empty: a bar that changes its height makes the screen jump.
+        below: format!(
+            "  {}",
+            fit(&headline::text(view, VALUES), room(2 + draw_target::ECHO), print::ascii())
+        ),
     }
 }
 
@@ -411,7 +383,7 @@ fn status_line(view: &View) -> String {
     let mut parts = vec![view.manifest.run.clone(), phase(view)];
     parts.extend(progress::of(view).map(|(done, total)| number::percent(done, total)));
     parts.extend(numbers(view));
-    parts.push(headline(view));
+    parts.push(headline::text(view, VALUES));
     parts.retain(|p| !p.is_empty());
     parts.join("  ")
 }

@@ -4,7 +4,6 @@
 //! terminal and only by this module. Text from runs and plugins should have passed [`clean`] when it was laid out; as a second
 //! line of defence, everything else is escaped here.
 
-pub(crate) mod bar_with_lines;
 pub(crate) mod draw_target;
 pub(crate) mod paint;
 pub(crate) mod progress;
@@ -122,6 +121,11 @@ pub(crate) fn line(text: &str) {
     out(&format!("{text}\n"));
 }
 
+/// Prints lines as they are, at once: there may be thousands.
+pub(crate) fn lines(lines: impl IntoIterator<Item = String>) {
+    out(&lines.into_iter().map(|line| line + "\n").collect::<String>());
+}
+
 /// Prints a dimmed command to copy, which no line end may cut in two.
 pub(crate) fn command(text: &str) {
     out(&format!("{}\n", styled(&format!("  {text}"), Ink::Dim)));
@@ -210,7 +214,6 @@ fn without_codes(message: &str) -> String {
 
 /// Asks a yes-no question on the terminal. Returns `None` if there is none.
 pub(crate) fn ask(question: &str) -> Option<bool> {
-    use std::io::IsTerminal as _;
     if !(std::io::stdin().is_terminal() && std::io::stderr().is_terminal()) {
         return None;
     }
@@ -230,7 +233,6 @@ pub(crate) fn styled(text: &str, ink: Ink) -> String {
     if theme.coloured() { paint::styled(text, theme.ink(ink)) } else { text.to_owned() }
 }
 
-/// Prints a dimmed line.
 pub(crate) fn dim(text: &str) {
     line(&styled(text, Ink::Dim));
 }

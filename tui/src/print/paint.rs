@@ -164,7 +164,6 @@ impl Painter {
         self.cursor = best.cursor;
     }
 
-    /// Writes the cells that differ.
     fn differences(&mut self, before: &[Cell], next: Rows<'_>) {
         let mut cells = next.unlike(before);
         if cells.is_empty() {

@@ -9,14 +9,14 @@ use super::{draw_target, guarded};
 use gradtop_chart::colour::Colours;
 
 /// A bar with a text before and after it.
-pub(super) fn bar_template() -> String {
+fn bar_template() -> String {
     let plain = terminal().colours == Colours::None;
     let bar = if plain { "{bar:24}" } else { "{bar:24.green/black.bright}" };
     format!("{{prefix}} {bar} {{percent:>3}} %  {{msg}}")
 }
 
 /// A style with the characters of this terminal.
-pub(super) fn style(template: &str) -> ProgressStyle {
+fn style(template: &str) -> ProgressStyle {
     let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     if terminal().glyphs.ascii() {
         style.progress_chars("#>.").tick_chars("-\\|/-")
@@ -34,11 +34,10 @@ pub(crate) struct Shown {
     pub(crate) phase: String,
     /// Step, rate, remaining time.
     pub(crate) numbers: String,
-    /// Losses and the like. They get a line of their own because 80 columns do not hold both.
-    pub(crate) headline: String,
+    /// The lines below: losses and the like, because 80 columns do not hold both, or the parts of the work.
+    pub(crate) below: String,
 }
 
-/// How often the spinner turns.
 const TICK: Duration = Duration::from_millis(250);
 
 pub(crate) struct Progress {
@@ -54,7 +53,6 @@ impl Progress {
         Some(Self { bar, before: None, ticked: Instant::now() })
     }
 
-    /// Updates the bar.
     pub(crate) fn show(&mut self, shown: Shown) {
         // Not done by indicatif's own thread, which panics if no thread can be started.
         if self.ticked.elapsed() >= TICK {
@@ -64,16 +62,15 @@ impl Progress {
         if self.before.as_ref() == Some(&shown) {
             return;
         }
-        // Always two lines: a bar that changes its height makes the screen jump.
         let first =
             if shown.share.is_some() { bar_template() } else { "{prefix} {spinner}  {msg}".to_owned() };
-        let headline = format!("  {}", guarded(&shown.headline, false));
-        let style = style(&format!("{first}\n{{headline}}"));
+        let below = guarded(&shown.below, false).into_owned();
+        let style = style(&format!("{first}\n{{below}}"));
         self.bar.set_style(style.with_key(
-            "headline",
+            "below",
             move |_: &ProgressState, out: &mut dyn std::fmt::Write| {
                 // Writing to a string cannot fail.
-                out.write_str(&headline).ok();
+                out.write_str(&below).ok();
             },
         ));
         if let Some((done, total)) = shown.share {
@@ -85,12 +82,10 @@ impl Progress {
         self.before = Some(shown);
     }
 
-    /// Prints something above the bar.
-    pub(crate) fn above(&self, print: impl FnOnce()) {
-        self.bar.suspend(print);
+    pub(crate) fn above<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.bar.suspend(print)
     }
 
-    /// Removes the bar.
     pub(crate) fn end(self) {
         self.bar.finish_and_clear();
     }

@@ -18,7 +18,6 @@ pub(crate) fn short_param(value: &str) -> String {
     fit_ends(value, LONGEST, ascii())
 }
 
-/// A text with a style.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Words {
     text: String,
@@ -31,12 +30,10 @@ impl Words {
         Self { text: shown(text.into()).into_owned(), ink }
     }
 
-    /// Creates dimmed text.
     pub(crate) fn dim(text: impl Into<String>) -> Self {
         Self::new(text, Ink::Dim)
     }
 
-    /// Creates bold text.
     pub(crate) fn bold(text: impl Into<String>) -> Self {
         Self::new(text, Ink::Bold)
     }
@@ -127,23 +124,15 @@ impl Table {
         terminal().size.is_none_or(|(w, _)| width <= w + 2)
     }
 
-    /// Prints the table.
     pub(crate) fn print(&self, indent: usize) {
-        // Written at once: there may be thousands of lines.
-        super::out(&self.lines(indent).into_iter().map(|line| line + "\n").collect::<String>());
+        super::lines(self.lines(indent));
     }
 
     /// Prints the table. On a narrow terminal, the last columns are wrapped below their row.
     pub(crate) fn print_wrapped(&self, indent: usize) {
         match terminal().size {
             Some((width, _)) if !self.fits(indent) => {
-                super::out(
-                    &self
-                        .folded(indent, width)
-                        .into_iter()
-                        .map(|line| painted(line) + "\n")
-                        .collect::<String>(),
-                );
+                super::lines(self.folded(indent, width).into_iter().map(painted));
             }
             _ => self.print(indent),
         }
@@ -247,7 +236,6 @@ impl Table {
     }
 }
 
-/// A line for standard output.
 fn painted(cells: Vec<Words>) -> String {
     let cell = |w: Words| if w.text.trim().is_empty() { w.text } else { styled(&w.text, w.ink) };
     cells.into_iter().map(cell).collect::<String>().trim_end().to_owned()

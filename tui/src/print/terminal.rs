@@ -41,7 +41,6 @@ pub(crate) fn decide(chosen: Option<Glyphs>) -> Terminal {
     })
 }
 
-/// The detected capabilities.
 pub(crate) fn terminal() -> Terminal {
     decide(None)
 }

@@ -8,16 +8,13 @@ use super::plan::Entry;
 use super::schedule::{Job, Phase};
 use gradtop_view::run::progress;
 
-/// The state of an entry.
 #[derive(Debug, Clone)]
 pub(crate) enum EntryState {
-    /// There is no run yet.
     Open,
     /// The run is starting, running or paused.
     Alive(Box<View>),
     /// The run was stopped, failed or crashed.
     Ended(Box<View>),
-    /// The run finished.
     Finished(Box<View>),
     /// The run may be in progress on another machine, so it is left alone.
     Elsewhere(Box<View>),

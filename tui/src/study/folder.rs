@@ -22,11 +22,8 @@ const MAX_ATTEMPTS: u32 = 10_000;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Study {
-    /// The runs folder.
     pub(crate) runs: PathBuf,
-    /// Its own folder.
     pub(crate) folder: PathBuf,
-    /// The time of its creation.
     pub(crate) created: Timestamp,
     pub(crate) plan: Plan,
 }
@@ -88,24 +85,15 @@ impl Study {
 
     /// Finds the newest study of this plan. Also returns what is wrong with unreadable folders.
     pub(crate) fn find(runs: &Path, plan: &Plan) -> (Option<Self>, Vec<String>) {
-        let (studies, odd) = Self::all(runs);
-        let same = studies.into_iter().filter(|study| study.plan == *plan);
-        let newest = same.max_by_key(|study| study.created);
+        let mut odd = Vec::new();
+        let folders = files::entries(&runs.join("studies")).into_iter();
+        let studies = folders.filter(|folder| folder.join("study.toml").is_file()).filter_map(|folder| {
+            let read = Self::read(runs, &folder);
+            read.inspect_err(|why| odd.push(format!("{}: {why:#}", folder.display()))).ok()
+        });
+        let newest = studies.filter(|study| study.plan == *plan).max_by_key(|study| study.created);
         // The given plan has the expected durations.
         (newest.map(|study| Self { plan: plan.clone(), ..study }), odd)
-    }
-
-    /// All studies, and what is wrong with unreadable ones.
-    fn all(runs: &Path) -> (Vec<Self>, Vec<String>) {
-        let (mut studies, mut odd) = (Vec::new(), Vec::new());
-        let folders = files::entries(&runs.join("studies")).into_iter();
-        for folder in folders.filter(|folder| folder.join("study.toml").is_file()) {
-            match Self::read(runs, &folder) {
-                Ok(study) => studies.push(study),
-                Err(why) => odd.push(format!("{}: {why:#}", folder.display())),
-            }
-        }
-        (studies, odd)
     }
 
     fn read(runs: &Path, folder: &Path) -> Result<Self> {

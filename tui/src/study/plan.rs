@@ -9,7 +9,6 @@ use crate::failure::Failure;
 pub(crate) struct Plan {
     /// The name of the study, and part of its runs' names.
     pub(crate) name: String,
-    /// The seed of every run.
     pub(crate) seed: u32,
     /// `auto`, `cpu` or `cuda:N`.
     pub(crate) device: String,
@@ -20,12 +19,10 @@ pub(crate) struct Plan {
 /// A run of a study.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Entry {
-    /// The experiment's id.
     pub(crate) experiment: String,
     /// Distinguishes it from other runs of the same experiment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
-    /// The preset.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) preset: Option<String>,
     /// Fixed by the plan, because results may depend on it.
@@ -117,7 +114,6 @@ impl std::str::FromStr for Setting {
 }
 
 impl Plan {
-    /// Applies the changes.
     pub(crate) fn changed(mut self, changes: &Changes) -> Result<Self, Failure> {
         let keys: Vec<String> = self.entries.iter().map(|e| e.key().to_owned()).collect();
         let unknown = |typed: &str| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
-use gradtop_store::State;
+use gradtop_store::{State, View};
 
 use super::entry_state::EntryState;
 use super::folder::Study;
@@ -19,11 +19,10 @@ use crate::report::repeat;
 use crate::report::run_section::RunSection;
 use crate::report::{FIGURES, html, markdown, write_figures};
 use gradtop_chart::number;
-use gradtop_store::suggest;
+use gradtop_store::{suggest, table_names};
 use gradtop_view::run::{progress, remark};
 use jiff::Timestamp;
 
-/// The files that were written.
 pub(crate) struct Written {
     pub(crate) html: PathBuf,
     /// The Markdown file, with its figures in a folder next to it.
@@ -57,7 +56,6 @@ pub(crate) fn write(
     Ok(Written { html, markdown, odd })
 }
 
-/// The sources of the report.
 struct Composer<'a> {
     study: &'a Study,
     file: Option<&'a ReportFile>,
@@ -79,7 +77,8 @@ fn compose(
     let mut runs = BTreeMap::new();
     let mut odd = Vec::new();
     for (entry, entry_state) in study.plan.entries.iter().zip(&entry_states) {
-        match entry_state.view().map(|view| RunSection::of(view, entry.key(), Some(path_of(view)))) {
+        let path = |view: &View| format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name());
+        match entry_state.view().map(|view| RunSection::of(view, entry.key(), Some(path(view)))) {
             Some(Ok((run, damaged))) => {
                 odd.extend(damaged);
                 runs.insert(entry.key(), run);
@@ -91,11 +90,6 @@ fn compose(
     let mut composer = Composer { study, file, refused, command, entry_states: &entry_states, runs, odd };
     let document = composer.document();
     (document, composer.odd)
-}
-
-/// The relative path from the report to a run.
-fn path_of(view: &gradtop_store::View) -> String {
-    format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name())
 }
 
 impl<'a> Composer<'a> {
@@ -118,7 +112,6 @@ impl<'a> Composer<'a> {
         Document { title: title.to_owned(), lead: marked(&lead), summary: self.summary(), blocks }
     }
 
-    /// The summary.
     fn summary(&self) -> Summary {
         let of = |(entry, entry_state): (&'a Entry, &EntryState)| {
             let key = entry.key();
@@ -323,7 +316,7 @@ impl<'a> Composer<'a> {
 
     /// Records something that the report names but a finished run does not have.
     fn lacks(&mut self, of: &Place, what: &str, known: &str) {
-        let finished = self.runs.get(of.run.as_str()).is_some_and(RunSection::is_finished);
+        let finished = self.runs.get(of.run.as_str()).is_some_and(|run| run.view.state == State::Finished);
         let line = self.file.filter(|_| finished).map(|file| file.line(of));
         let (run, name) = (&of.run, &of.name);
         let words = |at| clean(&format!("{at}: the run of {run} has no {what} {name:?} ({known})"));
@@ -341,7 +334,7 @@ impl<'a> Composer<'a> {
         match run.table(table) {
             Ok(Some(block)) => Some(block),
             Ok(None) => {
-                let tables = run.table_names();
+                let tables = table_names(&run.view.dir);
                 self.lacks(of, "table", &suggest(table, tables.iter().map(String::as_str), "tables"));
                 Some(missing(&["The run of ", id, " has not recorded its table ", table, "."]))
             }
@@ -379,7 +372,7 @@ impl<'a> Composer<'a> {
             words.push(code(clean(figure)));
         }
         words.push(text(": "));
-        words.push(code(format!("gradtop plot {} ID", run.run())));
+        words.push(code(format!("gradtop plot {} ID", run.view.manifest.run)));
         words.push(text(" draws them."));
         blocks.push(Block::Text(words));
     }
@@ -390,7 +383,7 @@ impl<'a> Composer<'a> {
         blocks.push(heading(2, format!("run-{key}"), clean(key)));
         blocks.extend(self.warnings(key));
         let Some(run) = self.runs.get(key) else { return };
-        blocks.push(Block::Text(vec![text(clean(&run.summary()))]));
+        blocks.push(Block::Text(vec![text(clean(&run.view.manifest.experiment.summary))]));
         blocks.push(run.settings(&entry.sets()));
         let ids: Vec<String> = run.figure_ids().map(str::to_owned).collect();
         blocks.extend(ids.iter().filter_map(|id| run.figure(id)));

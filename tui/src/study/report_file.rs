@@ -10,7 +10,6 @@ use toml::Spanned;
 use crate::failure::{Failure, line_at, toml_error};
 use gradtop_store::suggest;
 
-/// A report file.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct ReportFile {
@@ -38,7 +37,6 @@ fn somebody() -> String {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Section {
-    /// The id for links.
     pub(crate) id: Spanned<String>,
     pub(crate) title: Words,
     #[serde(rename = "question")]
@@ -54,20 +52,14 @@ pub(crate) struct Question {
     pub(crate) answer: Vec<Part>,
 }
 
-/// A part of an answer.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Part {
     Text(Words),
-    /// A quotation.
     Quote(Words),
-    /// The settings of a run.
     Settings(Place),
-    /// The conclusions of a run.
     Found(Place),
-    /// A table of a run.
     Table(Place),
-    /// Figures of runs.
     Figures(Vec<Place>),
     /// Collapsed tables with the numbers behind conclusions.
     Numbers(Vec<Place>),

@@ -18,27 +18,27 @@ use crate::print::clean;
 /// An event since the last poll.
 #[derive(Debug)]
 pub(crate) enum StudyEvent {
-    /// A run was started.
-    Started(Box<View>),
-    /// A run was resumed from its last checkpoint.
-    Resumed(Box<View>),
-    /// A run was started anew because the previous one could not be resumed.
-    Again(Box<View>),
-    /// A run was already in progress.
-    Found(Box<View>),
-    /// A run has ended.
-    Ended(Box<View>),
+    /// What happened to a run: [`STARTED`], [`RESUMED`], [`AGAIN`], [`FOUND`] or [`ENDED`].
+    Happened(&'static str, Box<View>),
     /// An entry cannot have a run.
     Refused { key: String, why: String },
 }
+
+const STARTED: &str = "started";
+/// Resumed from its last checkpoint.
+const RESUMED: &str = "resumed";
+/// Started anew because the previous one could not be resumed.
+const AGAIN: &str = "started again";
+/// Was already in progress.
+const FOUND: &str = "is at work";
+pub(crate) const ENDED: &str = "ended";
 
 pub(crate) struct Runner<'a> {
     study: &'a Study,
     cores: u32,
     found: Discovery,
     device: DeviceChoice,
-    /// The launcher, unless the runs start on this machine.
-    elsewhere: Option<Launcher>,
+    launcher: Launcher,
     /// Entries that this process has started or failed to start, which happens only once.
     tried: BTreeSet<String>,
     /// Entries in progress at the last poll.
@@ -51,7 +51,6 @@ pub(crate) struct Runner<'a> {
 pub(crate) struct Snapshot {
     /// The states in the order of the plan.
     pub(crate) entry_states: Vec<EntryState>,
-    /// The jobs of the schedule.
     pub(crate) jobs: Vec<Job>,
     /// The share of the total work that is done.
     pub(crate) share: f64,
@@ -92,7 +91,7 @@ impl<'a> Runner<'a> {
         study: &'a Study,
         cores: u32,
         found: Discovery,
-        elsewhere: Option<Launcher>,
+        launcher: Launcher,
     ) -> Result<Self, Failure> {
         let device = study.plan.device.parse().map_err(|e: String| Failure::usage(e))?;
         for run in study.plan.entries.iter().filter_map(|entry| study.attempts(entry).pop()) {
@@ -104,7 +103,7 @@ impl<'a> Runner<'a> {
             cores: cores.max(1),
             found,
             device,
-            elsewhere,
+            launcher,
             tried: BTreeSet::new(),
             alive: BTreeSet::new(),
             refused: BTreeMap::new(),
@@ -128,10 +127,10 @@ impl<'a> Runner<'a> {
                 EntryState::Alive(view)
                     if self.alive.insert(key.clone()) && self.tried.insert(key.clone()) =>
                 {
-                    happened.push(StudyEvent::Found(view.clone()));
+                    happened.push(StudyEvent::Happened(FOUND, view.clone()));
                 }
                 EntryState::Ended(view) | EntryState::Finished(view) if self.alive.remove(&key) => {
-                    happened.push(StudyEvent::Ended(view.clone()));
+                    happened.push(StudyEvent::Happened(ENDED, view.clone()));
                 }
                 _ => {}
             }
@@ -150,20 +149,26 @@ impl<'a> Runner<'a> {
                 happened.push(StudyEvent::Refused { key: entry.key().to_owned(), why });
             }
         }
-        snapshot = self.snapshot();
-        if self.elsewhere.is_some() {
-            happened.extend(self.begin_elsewhere(&snapshot));
+        loop {
             snapshot = self.snapshot();
+            let next = self.next(&snapshot.jobs);
+            if next.is_empty() {
+                return (snapshot, happened);
+            }
+            happened.extend(self.begin(&next, &snapshot));
         }
-        while !self.stopping
-            && let Some(i) = schedule::next(&snapshot.jobs, self.cores)
-        {
-            let entry = &self.study.plan.entries[i];
-            let begun = self.begin(entry, &snapshot.entry_states[i]);
-            happened.push(self.begun(entry.key(), begun));
-            snapshot = self.snapshot();
+    }
+
+    /// The entries to start now: on this machine the next one that fits, elsewhere all.
+    fn next(&self, jobs: &[Job]) -> Vec<usize> {
+        if self.stopping {
+            return Vec::new();
         }
-        (snapshot, happened)
+        if self.launcher.is_local() {
+            return schedule::next(jobs, self.cores).into_iter().collect();
+        }
+        let waits = |at: &usize| matches!(jobs[*at].phase, schedule::Phase::Waiting(_));
+        (0..jobs.len()).filter(waits).collect()
     }
 
     fn snapshot(&self) -> Snapshot {
@@ -180,40 +185,39 @@ impl<'a> Runner<'a> {
         Snapshot { entry_states, jobs, share: if all > 0.0 { done / all } else { 1.0 }, left_s }
     }
 
-    /// Starts all possible entries with a launcher: resumed runs as separate jobs, new ones as one array.
-    fn begin_elsewhere(&mut self, snapshot: &Snapshot) -> Vec<StudyEvent> {
-        let Some(launcher) = self.elsewhere.as_ref().filter(|_| !self.stopping) else { return Vec::new() };
+    /// Resumes or starts the runs of entries. In a batch system, resumed runs are separate jobs, and new ones one array.
+    fn begin(&mut self, places: &[usize], snapshot: &Snapshot) -> Vec<StudyEvent> {
         let study = self.study;
-        let waits = |job: &Job| matches!(job.phase, schedule::Phase::Waiting(_));
-        let open = study.plan.entries.iter().zip(&snapshot.entry_states).zip(&snapshot.jobs);
-        let open = open.filter(|(_, job)| waits(job)).map(|(open, _)| open);
+        let looked = |verb, run: &RunDir| {
+            let view = gradtop_host::look(run).map_err(|e| e.to_string())?;
+            Ok(StudyEvent::Happened(verb, Box::new(view)))
+        };
         let mut begun = Vec::new();
-        let (mut keys, mut states, mut starts) = (Vec::new(), Vec::new(), Vec::new());
-        for (entry, entry_state) in open {
+        let (mut fresh, mut starts) = (Vec::new(), Vec::new());
+        for at in places {
+            let (entry, entry_state) = (&study.plan.entries[*at], &snapshot.entry_states[*at]);
             if let EntryState::Ended(view) = entry_state
                 && goes_on(view)
             {
-                let resumed = launcher.resume(&view.dir, Resume::default()).map_err(|e| e.to_string());
-                let looked = resumed.and_then(|_| looked(&view.dir).map(StudyEvent::Resumed));
-                begun.push((entry.key(), looked));
+                let resumed = self.launcher.resume(&view.dir, Resume::default()).map_err(|e| e.to_string());
+                begun.push((entry.key(), resumed.and_then(|_| looked(RESUMED, &view.dir))));
                 continue;
             }
             match self.launch(entry) {
                 Ok(launch) => {
-                    keys.push(entry.key());
-                    states.push(entry_state);
+                    let verb = if matches!(entry_state, EntryState::Open) { STARTED } else { AGAIN };
+                    fresh.push((entry.key(), verb));
                     starts.push(Start::Run(launch));
                 }
                 Err(why) => begun.push((entry.key(), Err(why))),
             }
         }
-        match launcher.start(&starts, None, None) {
+        match self.launcher.start(&starts, None, None) {
             Ok(runs) => {
-                for ((key, state), run) in keys.into_iter().zip(states).zip(runs) {
-                    begun.push((key, looked(&run).map(|view| started(state, view))));
-                }
+                let started = fresh.into_iter().zip(&runs);
+                begun.extend(started.map(|((key, verb), run)| (key, looked(verb, run))));
             }
-            Err(e) => begun.extend(keys.into_iter().map(|key| (key, Err(e.to_string())))),
+            Err(e) => begun.extend(fresh.into_iter().map(|(key, _)| (key, Err(e.to_string())))),
         }
         begun.into_iter().map(|(key, begun)| self.begun(key, begun)).collect()
     }
@@ -233,19 +237,6 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Resumes or starts the run of an entry. The error says why that is impossible.
-    fn begin(&self, entry: &Entry, entry_state: &EntryState) -> Result<StudyEvent, String> {
-        if let EntryState::Ended(view) = entry_state
-            && goes_on(view)
-        {
-            gradtop_host::resume(&view.dir, Resume::default()).map_err(|e| e.to_string())?;
-            return looked(&view.dir).map(StudyEvent::Resumed);
-        }
-        let run = gradtop_host::launch(&self.launch(entry)?).map_err(|e| e.to_string())?;
-        looked(&run).map(|view| started(entry_state, view))
-    }
-
-    /// The launch of an entry.
     fn launch(&self, entry: &Entry) -> Result<Launch, String> {
         let (plugin, experiment) =
             self.found.experiment(&entry.experiment).ok_or_else(|| missing(&self.found, entry))?;
@@ -275,15 +266,6 @@ impl<'a> Runner<'a> {
             }
         }
     }
-}
-
-fn looked(run: &RunDir) -> Result<Box<View>, String> {
-    gradtop_host::look(run).map(Box::new).map_err(|e| e.to_string())
-}
-
-/// The event for a started run.
-fn started(entry_state: &EntryState, view: Box<View>) -> StudyEvent {
-    if matches!(entry_state, EntryState::Open) { StudyEvent::Started(view) } else { StudyEvent::Again(view) }
 }
 
 /// The experiments that no plugin offers, with the reason.

@@ -1,6 +1,5 @@
 //! Schedules runs on a limited number of cores, and estimates the remaining time.
 
-/// The phase of a job.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Phase {
     /// To be started or resumed, with so many seconds of work left.
@@ -14,7 +13,6 @@ pub(crate) enum Phase {
 /// A run of the study.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Job {
-    /// The cores that it uses.
     pub(crate) threads: u32,
     pub(crate) phase: Phase,
 }

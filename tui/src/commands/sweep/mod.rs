@@ -2,7 +2,7 @@
 
 mod axes;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use gradtop_host::{EarlyStop, Exec, ExperimentDesc, Launch, Start, filled, place};
 use gradtop_store::{Goal, MetricInfo, RunDir, View, validate_experiment, validate_tag};
 
@@ -10,7 +10,7 @@ use self::axes::{Axis, MOST, Setting, combinations, drawn};
 use super::Context;
 use super::exec::{metric, note_unfilled};
 use super::launchers::On;
-use super::run::{CommandOptions, ExperimentOptions, resolved};
+use super::run::{ExperimentOptions, resolved};
 use super::run_config::{assignment, check_once};
 use super::select;
 use super::start::warn_of_device;
@@ -72,8 +72,8 @@ pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
     if let Some((key, _)) = args.vary.iter().find(|(key, _)| args.choice.sets(key)) {
         return Err(Failure::usage(format!("{} is both set and varied", clean(key))).into());
     }
-    let launcher = args.on.elsewhere(context, false)?;
-    if launcher.is_none() && args.at_once.is_some() {
+    let launcher = args.on.launcher(context)?;
+    if launcher.is_local() && args.at_once.is_some() {
         return Err(Failure::usage("--at-once is for batch systems")
             .help("`gradtop queue --slots N` says how many runs work at once on this machine")
             .into());
@@ -95,15 +95,13 @@ pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
     let existing = of_sweep(context, &args.name)?;
     let (had, new): (Vec<Planned>, Vec<Planned>) =
         planned.into_iter().partition(|planned| existing.iter().any(|view| planned.is(view)));
-    if let (None, Some(first)) = (&launcher, new.first()) {
-        warn_of_device(&first.start);
-    }
+    new.iter().take(1).filter(|_| launcher.is_local()).for_each(|first| warn_of_device(&first.start));
     let (count, verb) = if args.dry_run {
         for planned in &new {
             print::line(&planned.in_words());
         }
         (new.len(), "would be queued")
-    } else if let Some(launcher) = launcher {
+    } else if !launcher.is_local() {
         let starts: Vec<Start> = new.iter().map(|planned| planned.start.clone()).collect();
         let started = launcher.start(&starts, Some(&args.name), args.at_once)?;
         print_runs(&started, &new);
@@ -120,7 +118,6 @@ pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
     Ok(0)
 }
 
-/// A run of the sweep.
 struct Planned {
     setting: Setting,
     seed: u64,
@@ -214,9 +211,8 @@ impl Base {
             let help = format!("write it where the value belongs, as in: --{} {place}", clean(key));
             return Err(Failure::usage(format!("{place} is not in the command")).help(help).into());
         }
-        let CommandOptions { experiment, sets, device, checkpoint_every } =
-            choice.command_options(context)?;
-        experiment.as_deref().map_or(Ok(()), validate_experiment)?;
+        let (exec, sets) = choice.command(context)?;
+        exec.experiment.as_deref().map_or(Ok(()), validate_experiment)?;
         check_once(&sets)?;
         let keys = || sets.iter().chain(vary).map(|(key, _)| key.as_str());
         if keys().any(|key| key == "seed") {
@@ -226,18 +222,7 @@ impl Base {
         let places: Setting =
             keys().chain(std::iter::once("seed")).map(|key| (place(key), String::new())).collect();
         note_unfilled(&argv, &places);
-        let exec = Exec {
-            runs: context.runs()?,
-            experiment,
-            template: argv,
-            dir: std::env::current_dir().context("the working folder cannot be found")?,
-            metrics,
-            device,
-            no_diff: !context.config.code_diff(),
-            checkpoint_every,
-            ..Exec::default()
-        };
-        Ok(Self::Command(exec, sets))
+        Ok(Self::Command(Exec { template: argv, metrics, ..exec }, sets))
     }
 
     /// Returns whether a random parameter is drawn on a log scale by default.
