@@ -38,10 +38,7 @@ pub(crate) struct Args {
 }
 
 /// A test that is not about an experiment, and its outcome.
-struct Check {
-    name: &'static str,
-    outcome: Outcome,
-}
+type Check = (&'static str, Outcome);
 
 pub(crate) fn run(args: &Args) -> Result<i32> {
     let mut signals = Signals::new()?;
@@ -66,7 +63,8 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
         let compared = subject.compare(&tolerances, &mut || signals.any())?;
         // Killing one experiment is enough, if it lasts long enough to be killed.
         if experiment.resumable && !matches!(killed, Some(Outcome::Passed(_) | Outcome::Failed(_))) {
-            killed = Some(named(experiment, subject.kill(&compared, &tolerances, &mut || signals.any())?));
+            let outcome = subject.kill(&compared, &tolerances, &mut || signals.any())?;
+            killed = Some(outcome.map(|said| format!("{}: {said}", experiment.id)));
         }
         tested.push((experiment, compared));
     }
@@ -76,10 +74,10 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
             .into());
     }
     let none = || Outcome::Skipped("no experiment can be resumed".to_owned());
-    let mut checks = vec![Check { name: "kill and resume", outcome: killed.unwrap_or_else(none) }];
-    checks.extend(memory.map(|memory| Check { name: "GPU memory", outcome: memory.after() }));
+    let mut checks: Vec<Check> = vec![("kill and resume", killed.unwrap_or_else(none))];
+    checks.extend(memory.map(|memory| ("GPU memory", memory.after())));
     let failed = tested.iter().map(|(_, compared)| &compared.outcome);
-    let failed = failed.chain(checks.iter().map(|check| &check.outcome));
+    let failed = failed.chain(checks.iter().map(|(_, outcome)| outcome));
     let failed = failed.filter(|outcome| matches!(outcome, Outcome::Failed(_))).count();
     let kept = (failed > 0).then(|| runs.keep());
     if args.json {
@@ -91,11 +89,6 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
         }
     }
     Ok(i32::from(failed > 0))
-}
-
-/// Adds the experiment's name to an outcome.
-fn named(experiment: &ExperimentDesc, outcome: Outcome) -> Outcome {
-    outcome.map(|said| format!("{}: {said}", experiment.id))
 }
 
 /// The device to test. `auto` means the first usable GPU.
@@ -143,8 +136,8 @@ fn table(device: DeviceChoice, tested: &[(&ExperimentDesc, Compared)], checks: &
     for (experiment, compared) in tested {
         row(clean(&experiment.id), compared.seconds, &compared.outcome);
     }
-    for check in checks {
-        row(check.name.to_owned(), [None; 2], &check.outcome);
+    for (name, outcome) in checks {
+        row((*name).to_owned(), [None; 2], outcome);
     }
     table.print_wrapped(0);
 }
@@ -171,9 +164,9 @@ fn report(
         .collect();
     let checks: Vec<Value> = checks
         .iter()
-        .map(|check| {
-            let (word, said) = check.outcome.parts();
-            json!({"check": check.name, "outcome": word, "said": said})
+        .map(|(name, outcome)| {
+            let (word, said) = outcome.parts();
+            json!({"check": name, "outcome": word, "said": said})
         })
         .collect();
     json!({

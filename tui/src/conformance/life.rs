@@ -8,28 +8,33 @@ use gradtop_host::{DeviceChoice, HostError, ParamDesc, ParamKind, Validation};
 use gradtop_store::{RunDir, State, checkpoints};
 
 use super::rows::{Recorded, difference};
-use super::{Bench, Outcome, Part, Violation, Waited, ended, outcome, started};
+use super::{Bench, Outcome, Violation, Waited, ended, outcome, started};
 
+const QUICK: &str = "quick run";
+const RESUME: &str = "resume";
+const KILL: &str = "kill and resume";
 /// A text that is not a list, number, expression or path.
 const STRANGE: &str = "?,;(";
 /// How long a run may take to reject it.
 const STRANGE_RUN: Duration = Duration::from_secs(10);
 
-/// Runs all parts, as far as the previous ones allow.
-pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)) -> Result<()> {
-    report(Part::Parameters, &parameters(bench)?);
-    report(Part::WrongParameters, &wrong_parameters(bench)?);
+/// Runs all parts, as far as the previous ones allow: the experiment accepts its defaults and presets; it accepts range ends and
+/// strange texts, or rejects them with a reason; a run completes; the same seed gives the same rows; a run can be paused and
+/// stopped; a stopped run resumes to the same rows, and so does a killed one.
+pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(&str, &Outcome)) -> Result<()> {
+    report("parameters", &parameters(bench)?);
+    report("wrong parameters", &wrong_parameters(bench)?);
     let begun = Instant::now();
     let whole = match bench.run_to_end("whole") {
         Ok(view) => view,
         Err(error) => {
-            report(Part::Quick, &Outcome::Failed(Violation::of(error)?));
+            report(QUICK, &Outcome::Failed(Violation::of(error)?));
             return Ok(());
         }
     };
     let took = begun.elapsed();
     let rows = Recorded::of(&whole.dir, bench.experiment)?;
-    report(Part::Quick, &quick(bench, &rows, took));
+    report(QUICK, &quick(bench, &rows, took));
 
     let again = bench.run_to_end("again").and_then(|view| {
         let again = Recorded::of(&view.dir, bench.experiment)?;
@@ -38,26 +43,26 @@ pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(Part, &Outcome)
     let again = again.or_else(|error| Violation::of(error).map(Some))?;
     let steady = again.is_none();
     let same = || Outcome::Passed(format!("the same {}", counted(rows.len(), "row")));
-    report(Part::Seed, &again.map_or_else(same, Outcome::Failed));
+    report("same seed", &again.map_or_else(same, Outcome::Failed));
 
     let mut stopped = None;
-    report(Part::Stop, &outcome(stop(bench, took, &mut stopped))?);
+    report("pause and stop", &outcome(stop(bench, took, &mut stopped))?);
     let lacks = match (bench.experiment.resumable, steady) {
         (false, _) => Some("it does not declare that it is resumable"),
         (true, false) => Some("the same seed gives other rows anyway"),
         (true, true) => None,
     };
     if let Some(lacks) = lacks {
-        report(Part::Resume, &Outcome::Skipped(lacks.to_owned()));
-        report(Part::Kill, &Outcome::Skipped(lacks.to_owned()));
+        report(RESUME, &Outcome::Skipped(lacks.to_owned()));
+        report(KILL, &Outcome::Skipped(lacks.to_owned()));
         return Ok(());
     }
     let resumed = match stopped {
         Some(run) => outcome(resume(bench, &run, &rows, &as_uninterrupted))?,
         None => Outcome::Skipped("there is no stopped run".to_owned()),
     };
-    report(Part::Resume, &resumed);
-    report(Part::Kill, &kill(bench, took, &rows, &as_uninterrupted)?);
+    report(RESUME, &resumed);
+    report(KILL, &outcome(kill(bench, took, &rows, &as_uninterrupted))?);
     Ok(())
 }
 
@@ -130,11 +135,11 @@ fn wrong_parameters(bench: &mut Bench<'_>) -> Result<Outcome> {
     let strange: Vec<(String, String)> = texts.map(|p| (p.key.clone(), STRANGE.to_owned())).collect();
     if !strange.is_empty() && judge(&strange)? == Validation::Accepted {
         let params = gradtop_host::resolve_params(e, bench.preset().as_deref(), &strange)?;
-        if let Ok(run) = bench.start("strange", params)
-            && let Waited::Seen(view) | Waited::Ended(view) =
-                bench.until_within(bench.limit.min(STRANGE_RUN), &run, |view| view.state.is_final())?
-            && view.state == State::Crashed
-        {
+        let limit = bench.limit;
+        bench.limit = limit.min(STRANGE_RUN);
+        let ran = bench.start("strange", params).ok().map(|run| bench.until_end(&run)).transpose();
+        bench.limit = limit;
+        if let Some(view) = ran?.flatten().filter(|view| view.state == State::Crashed) {
             return Ok(Outcome::Failed(format!("run with {}, it {}", words(&strange), ended(&view))));
         }
     }
@@ -180,7 +185,7 @@ fn stop(bench: &mut Bench<'_>, took: Duration, stopped: &mut Option<RunDir>) -> 
         }
         gradtop_host::stop(&run, gradtop_host::DEFAULT_GRACE)?;
         return match bench.until_end(&run)? {
-            Waited::Seen(view) | Waited::Ended(view) if view.state == State::Stopped => {
+            Some(view) if view.state == State::Stopped => {
                 let step = view.status.step.map(|step| format!("after step {step}")).unwrap_or_default();
                 if bench.experiment.resumable && checkpoints(&run).is_empty() {
                     let why = "it stopped without a checkpoint, although it is resumable: save one where `checkpoint_if_due` \
@@ -190,10 +195,8 @@ fn stop(bench: &mut Bench<'_>, took: Duration, stopped: &mut Option<RunDir>) -> 
                 *stopped = Some(run);
                 Ok(Outcome::Passed(step))
             }
-            Waited::Seen(view) | Waited::Ended(view) => {
-                bail!(Violation(format!("asked to stop, it {}", ended(&view))))
-            }
-            Waited::TooLong => bail!(never(bench, "stopped")),
+            Some(view) => bail!(Violation(format!("asked to stop, it {}", ended(&view)))),
+            None => bail!(never(bench, "stopped")),
         };
     }
     Ok(Outcome::Skipped(TOO_SHORT.to_owned()))
@@ -234,10 +237,6 @@ pub(super) fn kill(
     whole: &Recorded,
     differs: Differs<'_>,
 ) -> Result<Outcome> {
-    outcome(killed(bench, took, whole, differs))
-}
-
-fn killed(bench: &mut Bench<'_>, took: Duration, whole: &Recorded, differs: Differs<'_>) -> Result<Outcome> {
     for (name, wait) in [("killed", took / 2), ("killed-early", Duration::ZERO)] {
         let run = bench.start(name, bench.params()?)?;
         std::thread::sleep(wait);

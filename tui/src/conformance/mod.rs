@@ -18,39 +18,6 @@ use tempfile::TempDir;
 
 pub(crate) use rows::Apart;
 
-/// The parts of a check, in this order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// The experiment accepts its defaults and presets.
-    Parameters,
-    /// It accepts range ends and strange texts, or rejects them with a reason.
-    WrongParameters,
-    /// A run completes.
-    Quick,
-    /// The same seed gives the same rows.
-    Seed,
-    /// A run can be paused and stopped.
-    Stop,
-    /// A stopped run resumes to the same rows.
-    Resume,
-    /// A killed run does so, too.
-    Kill,
-}
-
-impl Part {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Parameters => "parameters",
-            Self::WrongParameters => "wrong parameters",
-            Self::Quick => "quick run",
-            Self::Seed => "same seed",
-            Self::Stop => "pause and stop",
-            Self::Resume => "resume",
-            Self::Kill => "kill and resume",
-        }
-    }
-}
-
 /// The result of a part, with an explanation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
@@ -69,7 +36,6 @@ impl Outcome {
         }
     }
 
-    /// Replaces the explanation.
     pub(crate) fn map(self, words: impl FnOnce(String) -> String) -> Self {
         match self {
             Self::Passed(said) => Self::Passed(words(said)),
@@ -87,7 +53,7 @@ impl Outcome {
     }
 }
 
-/// Checks one experiment and calls `report` after each part. Runs are created in `runs` and may take `limit` each.
+/// Checks one experiment and calls `report` after each part, with its name. Runs are created in `runs` and may take `limit` each.
 ///
 /// # Errors
 /// Something other than the experiment failed, or `interrupted` was set.
@@ -97,7 +63,7 @@ pub(crate) fn check(
     runs: &Path,
     limit: Duration,
     interrupted: &mut dyn FnMut() -> bool,
-    report: &mut dyn FnMut(Part, &Outcome),
+    report: &mut dyn FnMut(&str, &Outcome),
 ) -> Result<()> {
     let device = DeviceChoice::Cpu;
     let mut bench = Bench { library, experiment, runs, limit, device, interrupted };
@@ -138,9 +104,7 @@ struct Bench<'a> {
 
 /// The result of waiting for a run.
 enum Waited {
-    /// The condition was met.
     Seen(View),
-    /// The run ended first.
     Ended(View),
     /// The run took too long and was killed.
     TooLong,
@@ -178,17 +142,8 @@ impl Bench<'_> {
     }
 
     /// Polls a run until the condition holds, it ends, or the limit is reached.
-    fn until(&mut self, run: &RunDir, so: impl FnMut(&View) -> bool) -> Result<Waited> {
-        self.until_within(self.limit, run, so)
-    }
-
-    fn until_within(
-        &mut self,
-        limit: Duration,
-        run: &RunDir,
-        mut so: impl FnMut(&View) -> bool,
-    ) -> Result<Waited> {
-        let deadline = Instant::now() + limit;
+    fn until(&mut self, run: &RunDir, mut so: impl FnMut(&View) -> bool) -> Result<Waited> {
+        let deadline = Instant::now() + self.limit;
         loop {
             let view = gradtop_host::look(run)?;
             if so(&view) {
@@ -211,16 +166,20 @@ impl Bench<'_> {
         }
     }
 
-    fn until_end(&mut self, run: &RunDir) -> Result<Waited> {
-        self.until(run, |view| view.state.is_final())
+    /// Waits for the end of a run; `None` if it took too long.
+    fn until_end(&mut self, run: &RunDir) -> Result<Option<View>> {
+        Ok(match self.until(run, |view| view.state.is_final())? {
+            Waited::Seen(view) | Waited::Ended(view) => Some(view),
+            Waited::TooLong => None,
+        })
     }
 
     /// Waits until a run has finished; any other end is a violation.
     fn until_finished(&mut self, run: &RunDir) -> Result<View> {
         let why = match self.until_end(run)? {
-            Waited::Seen(view) | Waited::Ended(view) if view.state == State::Finished => return Ok(view),
-            Waited::Seen(view) | Waited::Ended(view) => format!("the run {}", ended(&view)),
-            Waited::TooLong => format!(
+            Some(view) if view.state == State::Finished => return Ok(view),
+            Some(view) => format!("the run {}", ended(&view)),
+            None => format!(
                 "the run did not end within {} s: give it a preset `quick` that ends in seconds, or more time with --timeout",
                 self.limit.as_secs()
             ),

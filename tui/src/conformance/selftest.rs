@@ -9,7 +9,7 @@ use gradtop_host::{DeviceChoice, ExperimentDesc, device};
 use super::life;
 use super::rows::{Apart, Recorded, difference};
 use super::tolerance::Tolerances;
-use super::{Bench, Outcome, Violation};
+use super::{Bench, Outcome, Violation, outcome};
 
 /// How many more bytes of GPU memory may be in use after a run: other programs use it, too.
 const MEMORY_KEPT: u64 = 64 << 20;
@@ -27,7 +27,6 @@ pub(crate) struct Subject<'a> {
     pub(crate) limit: Duration,
 }
 
-/// The result for an experiment.
 pub(crate) struct Compared {
     pub(crate) outcome: Outcome,
     /// Seconds that the runs on the CPU and on the device took, if they ended.
@@ -115,7 +114,7 @@ impl Subject<'_> {
                 _ => None,
             }
         };
-        life::kill(&mut bench, *took, whole, &near)
+        outcome(life::kill(&mut bench, *took, whole, &near))
     }
 }
 
@@ -125,27 +124,19 @@ fn judge(
     experiment: &str,
     tolerances: &Tolerances,
 ) -> (Outcome, Vec<(Apart, f64)>) {
-    let metrics: Vec<(Apart, f64)> = match apart {
-        Ok(apart) => apart
-            .into_iter()
-            .map(|metric| {
-                let allowed = tolerances.of(experiment, &metric.metric);
-                (metric, allowed)
-            })
-            .collect(),
+    let apart = match apart {
+        Ok(apart) => apart.into_iter(),
         Err(why) => return (Outcome::Failed(why), Vec::new()),
     };
+    let allowed = apart.clone().map(|metric| tolerances.of(experiment, &metric.metric));
+    let metrics: Vec<(Apart, f64)> = apart.zip(allowed).collect();
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     let worst = metrics.iter().max_by(|a, b| (a.0.difference / a.1).total_cmp(&(b.0.difference / b.1)));
     let outcome = match worst {
         None => Outcome::Failed("it logs no metric that could be compared".to_owned()),
         Some((apart, allowed)) => {
-            let said = format!(
-                "{} apart by {} of {} allowed",
-                apart.metric,
-                percent(apart.difference),
-                percent(*allowed)
-            );
+            let [by, of] = [apart.difference, *allowed].map(percent);
+            let said = format!("{} apart by {by} of {of} allowed", apart.metric);
             if apart.difference <= *allowed { Outcome::Passed(said) } else { Outcome::Failed(said) }
         }
     };

@@ -8,10 +8,9 @@ use serde_json::{Value, json};
 
 use super::{describe, offers, warn};
 use crate::commands::signals::Signals;
-use crate::conformance::{self, Outcome, Part, folder_for_runs};
+use crate::conformance::{self, Outcome, folder_for_runs};
 use crate::failure::Failure;
 use crate::print::{self, clean};
-use gradtop_chart::cells::text::width_of;
 
 /// The width of the longest test name.
 const NAME: usize = 18;
@@ -40,18 +39,15 @@ pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Res
         if !json {
             print::heading(&clean(&experiment.id));
         }
-        let mut report = |part: Part, outcome: &Outcome| {
+        let mut report = |part: &str, outcome: &Outcome| {
             let (word, said) = outcome.parts();
             failed += usize::from(matches!(outcome, Outcome::Failed(_)));
             if json {
-                let part = part.name();
                 parts.push(json!({"experiment": experiment.id, "part": part, "outcome": word, "said": said}));
             } else {
-                let name = part.name();
-                let blank = " ".repeat(NAME.saturating_sub(width_of(name)));
                 let said = gradtop_host::text::clean_lines(said).replace('\n', "\n    ");
                 let said = print::styled(&format!("{word:<9}{said}"), outcome.ink());
-                print::line(&format!("  {name}{blank}{said}"));
+                print::line(&format!("  {part:<NAME$}{said}"));
             }
         };
         let limit = Duration::from_secs_f64(timeout);

@@ -11,11 +11,8 @@ use crate::commands::signals::Signals;
 use crate::files::Cannot as _;
 use crate::print;
 
-/// How long the sources must be unchanged before a build: an editor may write several files.
-const REST: Duration = Duration::from_millis(200);
-/// How often signals are checked.
-const LOOK: Duration = Duration::from_millis(100);
-const POLL: u32 = 3;
+/// How often the sources are read, and how long they must be unchanged before a build: an editor may write several files.
+const POLL: Duration = Duration::from_millis(200);
 
 /// The modification time and size of every source file.
 type Sources = BTreeMap<PathBuf, (SystemTime, u64)>;
@@ -54,25 +51,16 @@ fn build(folder: &Path) {
 
 /// Waits for a change of the sources. Returns `false` if a signal came.
 fn changed(folder: &Path, seen: &Sources, signals: &mut Signals) -> bool {
-    let mut before: Option<Sources> = None;
-    for turn in 0.. {
-        if signals.any() {
-            return false;
-        }
-        std::thread::sleep(if before.is_some() { REST } else { LOOK });
-        if before.is_none() && turn % POLL != 0 {
-            continue;
-        }
+    let mut before = seen.clone();
+    while !signals.any() {
+        std::thread::sleep(POLL);
         let now = sources(folder);
-        if now == *seen {
-            before = None;
-        } else if before.as_ref() == Some(&now) {
+        if now != *seen && now == before {
             return true;
-        } else {
-            before = Some(now);
         }
+        before = now;
     }
-    true
+    false
 }
 
 /// Lists the source files, without hidden files and build output (`target/`, `build/`).

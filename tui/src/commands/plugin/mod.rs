@@ -220,7 +220,6 @@ fn warn(desc: &PluginDesc) {
     desc.warnings.iter().for_each(print::warn);
 }
 
-/// Removes an installed plugin.
 fn remove(context: &Context, name: &str, yes: bool) -> Result<i32> {
     let dir = folder()?;
     let plan =
@@ -319,7 +318,6 @@ fn check(file: &Path, json: bool) -> Result<i32> {
     Ok(0)
 }
 
-/// Prints what a library offers.
 fn offers(file: &Path, desc: &PluginDesc) {
     print::line(&format!("{} is a gradtop plugin", print::short(file)));
     let mut facts = vec![
