@@ -29,11 +29,11 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let folder = context.existing_runs()?;
     let views =
         if args.names.is_empty() { matching(context, "")?.views } else { resolve(context, &args.names)? };
-    let spares: Vec<Vec<Spare>> = views.iter().map(spare).collect();
-    let found: Vec<(View, Vec<Spare>)> =
-        views.into_iter().zip(spares).filter(|(_, spare)| !spare.is_empty()).collect();
+    let with_spare = |view| (spare(&view), view);
+    let found: Vec<(Vec<Spare>, View)> =
+        views.into_iter().map(with_spare).filter(|(spare, _)| !spare.is_empty()).collect();
     let plugins = if args.names.is_empty() { gradtop_host::unused_plugins(&folder) } else { 0 };
-    let bytes = found.iter().flat_map(|(_, spare)| spare).map(|spare| spare.bytes).sum::<u64>() + plugins;
+    let bytes = found.iter().flat_map(|(spare, _)| spare).map(|spare| spare.bytes).sum::<u64>() + plugins;
     if found.is_empty() && plugins == 0 {
         print::line("Nothing to remove.");
         return Ok(0);
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         print::line(&format!("{} can be freed: add --yes", number::bytes(bytes)));
         return Ok(0);
     }
-    let views: Vec<View> = found.into_iter().map(|(view, _)| view).collect();
+    let views: Vec<View> = found.into_iter().map(|(_, view)| view).collect();
     let mut freed = plugins;
     if plugins > 0 {
         gradtop_host::prune_plugins(&folder);
@@ -56,9 +56,9 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     Ok(code)
 }
 
-fn list(found: &[(View, Vec<Spare>)], plugins: u64) {
+fn list(found: &[(Vec<Spare>, View)], plugins: u64) {
     let mut table = Table::new(&[("run", Align::Left), ("what", Align::Left), ("size", Align::Right)]);
-    for (view, spare) in found {
+    for (spare, view) in found {
         for Spare { what, path, bytes } in spare {
             let name = path.file_name().unwrap_or_default().to_string_lossy();
             let what = if name == "superseded" { (*what).to_owned() } else { format!("{what} {name}") };

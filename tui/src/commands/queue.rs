@@ -112,18 +112,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             print::line(&slots_in_words(&queue_settings(&runs)?));
             start_and_report(&runs).map(|_| 0)
         }
-        Some(Command::Hold(of)) => {
-            let chosen = selected(context, of, "Hold", in_queue)?;
-            apply(&chosen, "held", gradtop_host::hold_queued)
-        }
+        Some(Command::Hold(of)) => apply(context, of, ("Hold", "held"), in_queue, gradtop_host::hold_queued),
         Some(Command::Release(of)) => {
-            let chosen = selected(context, of, "Release", if filtered(of) { held } else { in_queue })?;
-            let code = apply(&chosen, "released", gradtop_host::release_queued)?;
+            let may = if filtered(of) { held } else { in_queue };
+            let code = apply(context, of, ("Release", "released"), may, gradtop_host::release_queued)?;
             start_and_report(&runs).map(|_| code)
         }
         Some(Command::Rm(of)) => {
-            let chosen = selected(context, of, "Delete", waits)?;
-            apply(&chosen, "deleted", |run| gradtop_host::delete(&runs, run, false))
+            let delete = |run: &RunDir| gradtop_host::delete(&runs, run, false);
+            apply(context, of, ("Delete", "deleted"), waits, delete)
         }
         Some(Command::First { run }) => move_to(context, run, 1),
         Some(Command::Move { place: 0, .. }) => Err(Failure::usage("places are counted from 1").into()),
@@ -137,7 +134,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
 }
 
-/// Says why nothing was started.
 fn why_nothing_started(runs: &Path) -> String {
     let waits = waiting(runs);
     if waits.is_empty() {
@@ -204,19 +200,13 @@ fn named(context: &Context, name: &str) -> Result<View> {
     }
 }
 
-/// Runs that wait, as a subcommand selected them.
-struct Chosen {
-    views: Vec<View>,
-    /// Whether a filter selected them, which no longer matches those that were started in the meantime.
-    by_filter: bool,
-    may: fn(View) -> Result<View>,
-}
+/// Accepts a run, or says why not.
+type May = fn(View) -> Result<View>;
 
 /// The selected runs. Of those that a filter selects, the ones that `may` accepts; the user confirms several.
-fn selected(context: &Context, of: &Selection, verb: &str, may: fn(View) -> Result<View>) -> Result<Chosen> {
+fn selected(context: &Context, of: &Selection, verb: &str, may: May) -> Result<Vec<View>> {
     if !filtered(of) {
-        let views = of.names.iter().map(|name| may(named(context, name)?)).collect::<Result<_>>()?;
-        return Ok(Chosen { views, by_filter: false, may });
+        return of.names.iter().map(|name| may(named(context, name)?)).collect();
     }
     let matched = matching(context, &of.names.join(" "))?.views;
     let waits = matched.iter().any(|view| view.queued.is_some());
@@ -228,13 +218,21 @@ fn selected(context: &Context, of: &Selection, verb: &str, may: fn(View) -> Resu
     if views.len() > 1 {
         of.confirm(verb, &views)?;
     }
-    Ok(Chosen { views, by_filter: true, may })
+    Ok(views)
 }
 
-fn apply(chosen: &Chosen, done: &str, action: impl Fn(&RunDir) -> gradtop_host::Result<()>) -> Result<i32> {
-    each_view(&chosen.views, |view| {
-        match (chosen.may)(view.clone()) {
-            Err(why) if chosen.by_filter => {
+/// Applies an action to the selected runs that `may` accepts.
+fn apply(
+    context: &Context,
+    of: &Selection,
+    (verb, done): (&str, &str),
+    may: May,
+    action: impl Fn(&RunDir) -> gradtop_host::Result<()>,
+) -> Result<i32> {
+    each_view(&selected(context, of, verb, may)?, |view| {
+        match may(view.clone()) {
+            // A filter no longer matches those that were started in the meantime.
+            Err(why) if filtered(of) => {
                 print::note(&format!("{why:#}"));
                 return Ok(0);
             }
@@ -262,7 +260,6 @@ fn slots_in_words(settings: &QueueSettings) -> String {
     others.fold(format!("{each} per device"), |words, other| words + &other)
 }
 
-/// The state of the queue.
 struct Listing {
     settings: QueueSettings,
     /// The slots in use: a device, and the run on it if that can be read.

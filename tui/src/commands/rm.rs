@@ -5,7 +5,7 @@ use gradtop_host::SharedPlugin;
 use gradtop_store::{RunDir, View, follow_run};
 
 use super::Context;
-use super::select::{abbreviated, each, is_filter, resolve};
+use super::select::{abbreviated, allowing, each, is_filter, resolve};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 use gradtop_chart::number;
@@ -97,27 +97,13 @@ impl Doomed {
 /// The runs that the filter selects and that may be deleted.
 fn ended(context: &Context, args: &Args) -> Result<Vec<Doomed>> {
     let folder = context.runs()?;
-    let matched = resolve(context, &args.names)?;
-    let mut refused = None;
-    let mut may = |view: &View| {
-        let (run, experiment) = (view.dir.clone(), view.manifest.experiment.id.clone());
-        match follow_run(&run, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force)) {
-            Ok(()) => Some(Doomed { run, experiment }),
-            Err(why) => {
-                refused.get_or_insert(why);
-                None
-            }
-        }
+    let may = |view: View| -> Result<Doomed> {
+        let (run, experiment) = (view.dir, view.manifest.experiment.id);
+        follow_run(&run, &experiment, |run| gradtop_host::may_delete(&folder, run, args.force))?;
+        Ok(Doomed { run, experiment })
     };
-    let runs: Vec<Doomed> = matched.iter().filter_map(&mut may).collect();
-    match refused {
-        Some(why) if runs.is_empty() && matched.len() == 1 => Err(why.into()),
-        Some(why) if runs.is_empty() => {
-            let message = format!("{} runs match, but cannot delete any of them: {why}", matched.len());
-            Err(Failure::new(clean(&message)).into())
-        }
-        _ => Ok(runs),
-    }
+    let matched = resolve(context, &args.names)?;
+    if matched.len() == 1 { matched.into_iter().map(may).collect() } else { allowing(matched, "delete", may) }
 }
 
 /// The disk usage of a run: `24 kB, and a plugin of 2.3 MB shared with 3 runs`.

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::Context;
 use crate::failure::{self, Failure};
 use crate::print::{self, clean};
+use gradtop_chart::number;
 use gradtop_view::list::filter::{self, Filter};
 
 /// The most runs named in a question.
@@ -36,28 +37,15 @@ impl Selection {
         if !self.names.iter().any(|name| is_filter(name)) {
             return named(context, &self.names);
         }
-        let all = matching(context, &self.names.join(" "))?.views;
-        let (count, matched) = (all.len(), if all.len() == 1 { "run matches" } else { "runs match" });
-        let mut refused = None;
-        let mut may = |view: &View| {
-            let allowed = gradtop_host::allowed(view, action);
-            let why = allowed.as_ref().err().map(|why| format!("{} {why}", view.manifest.run));
-            refused = refused.take().or(why);
-            allowed.is_ok()
-        };
-        let views: Vec<View> = all.into_iter().filter(|view| may(view)).collect();
         let verb = action.verb();
-        match (views.len(), count) {
-            (0, 0) => return Err(none_matches(&self.names)),
-            (0, _) => {
-                let message = format!("{count} {matched}, but cannot {verb} any of them");
-                let why = refused.map_or_else(String::new, |why| format!(": {}", clean(&why)));
-                return Err(Failure::new(message + &why).into());
-            }
-            (1, _) => return Ok(views),
-            _ => {}
+        let may = |view: View| match gradtop_host::allowed(&view, action) {
+            Ok(()) => Ok(view),
+            Err(why) => Err(format!("{} {why}", view.manifest.run)),
+        };
+        let views = allowing(resolve(context, &self.names)?, verb, may)?;
+        if views.len() > 1 {
+            self.confirm(&format!("{}{}", verb[..1].to_uppercase(), &verb[1..]), &views)?;
         }
-        self.confirm(&format!("{}{}", verb[..1].to_uppercase(), &verb[1..]), &views)?;
         Ok(views)
     }
 
@@ -73,6 +61,27 @@ impl Selection {
             Some(false) => Failure::new("cancelled; nothing was done").into(),
             None => Failure::usage(format!("the filter selects {n} runs: confirm with --yes")).into(),
         })
+    }
+}
+
+/// Returns what `may` makes of those runs that it allows.
+///
+/// # Errors
+/// It allows none, of which the first reason is told.
+pub(crate) fn allowing<T, E: std::fmt::Display>(
+    views: Vec<View>,
+    verb: &str,
+    may: impl Fn(View) -> Result<T, E>,
+) -> Result<Vec<T>> {
+    let matched = number::counted(views.len(), "run") + if views.len() == 1 { " matches" } else { " match" };
+    let mut refused = None;
+    let allowed = |view| may(view).map_err(|why| refused.get_or_insert(why.to_string()).len()).ok();
+    let allowed: Vec<T> = views.into_iter().filter_map(allowed).collect();
+    match refused {
+        Some(why) if allowed.is_empty() => {
+            Err(Failure::new(format!("{matched}, but cannot {verb} any of them: {}", clean(&why))).into())
+        }
+        _ => Ok(allowed),
     }
 }
 
@@ -126,7 +135,6 @@ pub(crate) fn is_filter(argument: &str) -> bool {
     !argument.contains('/') && argument.contains([':', '<', '>', '=', '!', '*', '?', '(', ')', '"', ' '])
 }
 
-/// The result of a filter.
 pub(crate) struct Matching {
     /// The runs that match, newest first.
     pub(crate) views: Vec<View>,

@@ -33,7 +33,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             Some(("-", option)) if option.starts_with('-') => {
                 return Err(Failure::usage(format!("options belong before the runs: {word}")).into());
             }
-            Some(("+", tag)) => add.push(checked(tag)?),
+            Some(("+", tag)) => {
+                validate_tag(tag)?;
+                add.push(tag);
+            }
             Some(("-", tag)) if validate_tag(tag).is_ok() => remove.push(tag),
             _ => names.push(word.clone()),
         }
@@ -62,11 +65,6 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             notes.add_tag(tag);
         }
     })
-}
-
-fn checked(tag: &str) -> Result<&str> {
-    validate_tag(tag)?;
-    Ok(tag)
 }
 
 pub(crate) fn star(context: &Context, args: &Stars) -> Result<i32> {
