@@ -50,7 +50,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     for odd in &odd {
         print::warn(format!("{odd}; it is missing from the report"));
     }
-    if is_stdout(&target.output) {
+    if target.html.is_none() && target.markdown.is_none() {
         print::content(&html::page(&document));
     }
     if let Some(file) = &target.html {
@@ -58,16 +58,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     if let Some(file) = &target.markdown {
         let stem = file.file_stem().unwrap_or_default().to_string_lossy();
-        let figures = if target.is_folder() { FIGURES.to_owned() } else { format!("{stem}-{FIGURES}") };
+        let figures = if target.html.is_some() { FIGURES.to_owned() } else { format!("{stem}-{FIGURES}") };
         write_figures(&document, &folder.join(&figures))?;
         write(file, &markdown::page(&document, &figures))?;
     }
     Ok(0)
 }
 
-/// Where the report is written.
+/// Where the report is written: to standard output without any file, into a folder of its own with both.
 struct Target {
-    output: PathBuf,
     /// The folder of the files, which links in them are relative to.
     folder: PathBuf,
     html: Option<PathBuf>,
@@ -81,7 +80,7 @@ impl Target {
             _ => PathBuf::from("report"),
         });
         if is_stdout(&output) {
-            return Ok(Self { output, folder: PathBuf::from("."), html: None, markdown: None });
+            return Ok(Self { folder: PathBuf::from("."), html: None, markdown: None });
         }
         let is_new = !output.is_dir() && !output.to_string_lossy().ends_with('/');
         let extension = output.extension().and_then(OsStr::to_str).map(str::to_lowercase);
@@ -89,11 +88,9 @@ impl Target {
             Some(extension @ ("html" | "htm" | "md")) if is_new => {
                 let parent = output.parent().filter(|p| !p.as_os_str().is_empty());
                 let folder = parent.unwrap_or(Path::new(".")).to_owned();
-                let (html, markdown) = match extension {
-                    "md" => (None, Some(output.clone())),
-                    _ => (Some(output.clone()), None),
-                };
-                Ok(Self { output, folder, html, markdown })
+                let (html, markdown) =
+                    if extension == "md" { (None, Some(output)) } else { (Some(output), None) };
+                Ok(Self { folder, html, markdown })
             }
             // `v1.2` is a folder, not a file with an extension.
             Some(other) if is_new && args.output.is_some() && other.starts_with(char::is_alphabetic) => {
@@ -103,16 +100,11 @@ impl Target {
                 Err(Failure::usage(wrong).help("a folder's name may end in a slash").into())
             }
             _ => Ok(Self {
-                folder: output.clone(),
                 html: Some(output.join("report.html")),
                 markdown: Some(output.join("report.md")),
-                output,
+                folder: output,
             }),
         }
-    }
-
-    fn is_folder(&self) -> bool {
-        self.folder == self.output
     }
 }
 

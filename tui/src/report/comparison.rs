@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradtop_chart::{number, svg};
+use gradtop_chart::number;
 use gradtop_store::{Goal, View, split_rank};
 use gradtop_view::compare::table::{ComparisonTable, Row, Statistic};
 use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, RunGroup, facets, overlay};
@@ -11,7 +11,7 @@ use gradtop_view::natural;
 use gradtop_view::runs::RunRow;
 
 use super::claims::SEEN_IN_SEVERAL;
-use super::document::{Block, Claim, Drawn, code, dense_table, text};
+use super::document::{self, Block, Claim, code, dense_table, text};
 use super::single_run::{Reading, not_drawn};
 use crate::print::clean;
 
@@ -64,7 +64,6 @@ impl Comparison {
         (1..).zip(&ids).map(of).collect()
     }
 
-    /// The results in numbers.
     pub(super) fn results(&self) -> Vec<Block> {
         if self.runs.len() < 2 {
             return Vec::new();
@@ -120,19 +119,12 @@ impl Comparison {
             if drawn.charts.iter().all(gradtop_chart::Chart::is_blank) {
                 return None;
             }
-            let untitled = gradtop_chart::Figure { title: String::new(), caption: None, ..drawn.clone() };
             let name = match self.experiment {
                 Some(_) => format!("curves-{}-{n}", self.n),
                 None => format!("curves-{n}"),
             };
-            Some(Block::Figure(Box::new(Drawn {
-                inline: svg::embedded(&untitled, &name),
-                file: svg::figure(&drawn),
-                title: drawn.title,
-                caption: drawn.caption.unwrap_or_default(),
-                source: vec![text("Data: metric "), code(clean(&facet.metric)), text(" of all these runs.")],
-                name,
-            })))
+            let source = vec![text("Data: metric "), code(clean(&facet.metric)), text(" of all these runs.")];
+            Some(document::figure(drawn.clone(), &drawn, name, source))
         };
         let names: Vec<&str> = self.runs.iter().map(|run| run.row.name()).collect();
         let blocks: Vec<Block> = (1..).zip(drawn).filter_map(draw).collect();
@@ -209,7 +201,6 @@ impl Comparison {
     }
 }
 
-/// The experiments of these runs.
 pub(super) fn experiments<'a>(views: impl IntoIterator<Item = &'a View>) -> Vec<&'a str> {
     let mut ids: Vec<&str> = Vec::new();
     for view in views {

@@ -1,5 +1,7 @@
 //! A report as data: headings, text, figures, tables. `html` and `markdown` render it.
 
+use gradtop_chart::{Figure, svg};
+
 /// A piece of text.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Span {
@@ -9,7 +11,6 @@ pub(crate) enum Span {
     /// A link to a heading of the report.
     Place {
         words: String,
-        /// The id of the heading.
         id: String,
     },
     /// A link to a file or folder.
@@ -21,7 +22,6 @@ pub(crate) enum Span {
 }
 
 impl Span {
-    /// The visible text.
     pub(crate) fn words(&self) -> &str {
         match self {
             Self::Text(words) | Self::Code(words) | Self::Place { words, .. } => words,
@@ -36,13 +36,10 @@ pub(crate) enum Block {
     /// A heading of level 2 to 4; levels 2 and 3 are in the table of contents.
     Heading {
         level: u8,
-        /// The id for links.
         id: String,
         words: String,
     },
-    /// A paragraph.
     Text(Vec<Span>),
-    /// A quotation.
     Quote {
         /// The author.
         who: String,
@@ -58,7 +55,6 @@ pub(crate) enum Block {
     Missing(Vec<Span>),
     /// A warning about what follows.
     Alert(Vec<Span>),
-    /// A command line.
     Command(String),
     /// Output of a program.
     Output(String),
@@ -79,7 +75,6 @@ pub(crate) enum Block {
     },
 }
 
-/// A figure of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Drawn {
     /// The file name without extension, also used as id.
@@ -99,7 +94,6 @@ pub(crate) struct Drawn {
 pub(crate) struct Claim {
     pub(crate) about: String,
     pub(crate) words: String,
-    /// The numbers behind it.
     pub(crate) evidence: String,
     /// Its limits.
     pub(crate) caution: String,
@@ -181,12 +175,27 @@ impl Document {
     }
 }
 
-/// Creates a text span.
+/// Creates a figure block: `drawn` is shown on the page, `signed` is for its file.
+pub(super) fn figure(drawn: Figure, signed: &Figure, name: String, source: Vec<Span>) -> Block {
+    let mut bare = Figure { title: String::new(), caption: None, ..drawn.clone() };
+    // With a single panel, its title would repeat that of the figure.
+    if let [only] = bare.charts.as_mut_slice() {
+        only.title.take_if(|title| *title == drawn.title);
+    }
+    Block::Figure(Box::new(Drawn {
+        inline: svg::embedded(&bare, &name),
+        file: svg::figure(signed),
+        source,
+        title: drawn.title,
+        caption: drawn.caption.unwrap_or_default(),
+        name,
+    }))
+}
+
 pub(crate) fn text(words: impl Into<String>) -> Span {
     Span::Text(words.into())
 }
 
-/// Creates a code span.
 pub(crate) fn code(name: impl Into<String>) -> Span {
     Span::Code(name.into())
 }

@@ -6,7 +6,6 @@ use gradtop_chart::svg::{escape, hex};
 
 const STYLE: &str = include_str!("style.css");
 
-/// Renders the page.
 pub(crate) fn page(document: &Document) -> String {
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

@@ -92,7 +92,6 @@ pub(crate) fn table<'a>(
     lines([cells(names), cells(rules)].into_iter().chain(rows))
 }
 
-/// A finding in one line.
 fn line(finding: &Finding) -> String {
     let of = (!finding.of.is_empty()).then(|| format!("{} ", spans(&finding.of)));
     format!(

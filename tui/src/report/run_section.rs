@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use gradtop_store::figures::Figure as Declared;
-use gradtop_store::{ColumnData, State, StoreError, Table, View, read_table_last};
+use gradtop_store::{ColumnData, StoreError, Table, View, read_table_last};
 
 use super::claims;
-use super::document::{Block, Claim, Drawn, Span, code, plain, text};
+use super::document::{self, Block, Claim, Span, code, plain, text};
 use crate::print::clean;
 use gradtop_chart::number;
-use gradtop_chart::svg;
 use gradtop_view::clock::dated;
 use gradtop_view::figure::chart::evaluate;
 use gradtop_view::figure::run_figures::{add_source, figures_of_run};
@@ -26,7 +25,7 @@ const ROWS: usize = 120;
 
 /// A run and what was read of it.
 pub(crate) struct RunSection<'a> {
-    view: &'a View,
+    pub(crate) view: &'a View,
     /// The prefix of its figures' names.
     key: String,
     /// The relative path from the report to the run, if such a link will stay valid.
@@ -70,32 +69,13 @@ impl<'a> RunSection<'a> {
 
     /// A link to the run with its name.
     pub(crate) fn named(&self) -> Span {
-        self.file(self.run(), "")
+        self.file(&self.view.manifest.run, "")
     }
 
     /// A link to the run with its folder.
     pub(crate) fn link(&self) -> Span {
         let (experiment, name) = (self.view.dir.experiment(), self.view.dir.name());
         self.file(&format!("exp={experiment}/run={name}"), "")
-    }
-
-    pub(crate) fn run(&self) -> &str {
-        &self.view.manifest.run
-    }
-
-    /// Returns whether the run finished.
-    pub(crate) fn is_finished(&self) -> bool {
-        self.view.state == State::Finished
-    }
-
-    /// The tables that the run recorded.
-    pub(crate) fn table_names(&self) -> Vec<String> {
-        gradtop_store::table_names(&self.view.dir)
-    }
-
-    /// What the experiment does.
-    pub(crate) fn summary(&self) -> String {
-        self.view.manifest.experiment.summary.clone()
     }
 
     /// A link to a file or folder of the run.
@@ -200,25 +180,10 @@ impl<'a> RunSection<'a> {
         let declared = self.declared.iter().find(|figure| figure.id == id)?;
         let chart = evaluate(declared, &self.data);
         let mut signed = chart.clone();
-        signed.title = format!("{}  {}", clean(self.run()), chart.title);
+        signed.title = format!("{}  {}", clean(&self.view.manifest.run), chart.title);
         add_source(&mut signed, self.view);
         let name = self.figure_name(id);
-        let mut bare = chart.clone();
-        (bare.title, bare.caption) = (String::new(), None);
-        // With a single panel, its title would repeat that of the figure.
-        if let [only] = bare.charts.as_mut_slice()
-            && only.title.as_deref() == Some(chart.title.as_str())
-        {
-            only.title = None;
-        }
-        Some(Block::Figure(Box::new(Drawn {
-            inline: svg::embedded(&bare, &name),
-            file: svg::figure(&signed),
-            source: self.source(declared),
-            title: chart.title,
-            caption: chart.caption.unwrap_or_default(),
-            name,
-        })))
+        Some(document::figure(chart, &signed, name, self.source(declared)))
     }
 
     /// The name of a figure in the page: equal names are numbered.

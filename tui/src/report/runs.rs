@@ -15,18 +15,14 @@ use crate::print::clean;
 /// With more runs than this, only comparing figures and conclusions are shown.
 const WHOLE: usize = 8;
 
-/// The options of the report.
 pub(crate) struct ReportOptions<'a> {
-    /// The title, if given.
     pub(crate) title: Option<String>,
-    /// The command line, as typed.
     pub(crate) command: String,
     pub(crate) views: &'a [View],
     /// The relative path from the report to the runs folder, if such a link will stay valid.
     pub(crate) way: Option<String>,
 }
 
-/// Names and values.
 pub(super) type Facts = Vec<(String, String)>;
 
 /// Composes the report. Also returns what could not be read.

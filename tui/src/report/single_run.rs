@@ -7,7 +7,7 @@ use gradtop_chart::number;
 use gradtop_store::figures::Figure;
 use gradtop_store::{
     Event, EventLine, Goal, Kind, SeriesKey, SeriesSummary, State, View, missing_tables, read_events,
-    split_rank, summarize,
+    split_rank, summarize, table_names,
 };
 use gradtop_view::clock::dated;
 use gradtop_view::figure::run_figures::figures_of_run;
@@ -84,7 +84,6 @@ impl Reading {
 /// A run and what was read of it.
 pub(super) struct SingleRun<'a> {
     pub(super) view: &'a View,
-    /// The id of its heading.
     pub(super) id: String,
     section: Option<RunSection<'a>>,
     /// Its unreadable files.
@@ -204,7 +203,6 @@ impl<'a> SingleRun<'a> {
             .collect()
     }
 
-    /// The full section.
     pub(super) fn blocks(&self) -> Vec<Block> {
         let mut blocks = vec![heading(2, self.id.clone(), self.name())];
         blocks.extend(self.outcome());
@@ -212,9 +210,9 @@ impl<'a> SingleRun<'a> {
         blocks.extend(section.figure_ids().filter_map(|id| section.figure(id)));
         let metrics = section.without_figure();
         let names: Vec<String> = metrics.iter().map(|name| (*name).to_owned()).collect();
-        blocks.extend(not_drawn(&names, &[section.run()], &metrics));
+        blocks.extend(not_drawn(&names, &[&self.view.manifest.run], &metrics));
         blocks.extend(self.numbers());
-        let mut tables = section.table_names();
+        let mut tables = table_names(&self.view.dir);
         tables.retain(|name| name != "run" && name != CONCLUSION);
         let further = tables.split_off(tables.len().min(TABLES));
         for name in tables {
