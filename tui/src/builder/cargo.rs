@@ -50,16 +50,14 @@ fn wait_for_turn(target: &Path, folder: &Path) -> Result<File> {
     std::fs::create_dir_all(target).cannot("create", target)?;
     let options = || File::options().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = options().with_context(cannot)?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut other = String::new();
-            file.read_to_string(&mut other).ok();
-            say_waiting(target, other.trim());
-            file.lock().with_context(cannot)?;
-        }
-        Err(TryLockError::Error(e)) => return Err(e).with_context(cannot),
+    let mut locked = file.try_lock().map_err(std::io::Error::from);
+    if locked.as_ref().is_err_and(|e| e.kind() == std::io::ErrorKind::WouldBlock) {
+        let mut other = String::new();
+        file.read_to_string(&mut other).ok();
+        say_waiting(target, other.trim());
+        locked = file.lock();
     }
+    locked.with_context(cannot)?;
     let name = folder.to_string_lossy();
     file.rewind().and_then(|()| file.write_all(name.as_bytes())).with_context(cannot)?;
     file.set_len(name.len() as u64).with_context(cannot)?;

@@ -17,27 +17,27 @@ use crate::failure::Failure;
 /// # Errors
 /// There is no plugin, a tool is missing, or the build failed, in which case the tool has already printed why.
 pub(crate) fn build(dir: &Path) -> Result<Vec<PathBuf>> {
-    let (folder, tool) = project(dir)?;
-    let (libraries, recipe) = match tool {
-        Project::Cargo => (cargo::build(&folder)?, "its Cargo.toml needs  [lib] crate-type = [\"cdylib\"]"),
-        Project::CMake => (
-            cmake::build(&folder)?,
-            "its CMakeLists.txt needs an add_library(… MODULE …) that exports gradtop_entry_v1",
-        ),
-    };
+    let (folder, (_, build, recipe)) = project(dir)?;
+    let libraries = build(&folder)?;
     if libraries.is_empty() {
         return Err(Failure::new(format!("{} does not build a plugin", folder.display()))
-            .help(recipe)
+            .help(*recipe)
             .into());
     }
     Ok(libraries)
 }
 
-/// The build system of a plugin.
-enum Project {
-    Cargo,
-    CMake,
-}
+/// The file of a build system, how a plugin is built with it, and what such a file needs.
+type Project = (&'static str, fn(&Path) -> Result<Vec<PathBuf>>, &'static str);
+
+const PROJECTS: [Project; 2] = [
+    ("Cargo.toml", cargo::build, "its Cargo.toml needs  [lib] crate-type = [\"cdylib\"]"),
+    (
+        "CMakeLists.txt",
+        cmake::build,
+        "its CMakeLists.txt needs an add_library(… MODULE …) that exports gradtop_entry_v1",
+    ),
+];
 
 /// Checks that a folder holds a project that could be built.
 ///
@@ -47,17 +47,13 @@ pub(crate) fn check_folder(dir: &Path) -> Result<()> {
     project(dir).map(drop)
 }
 
-fn project(dir: &Path) -> Result<(PathBuf, Project)> {
+fn project(dir: &Path) -> Result<(PathBuf, &'static Project)> {
     let give = |message: String| Failure::usage(message).help(GIVE_A_FOLDER);
     let folder = dir.canonicalize().ok().filter(|d| d.is_dir());
     let folder = folder.ok_or_else(|| give(format!("{} is not a folder", dir.display())))?;
-    if folder.join("Cargo.toml").is_file() {
-        Ok((folder, Project::Cargo))
-    } else if folder.join("CMakeLists.txt").is_file() {
-        Ok((folder, Project::CMake))
-    } else {
-        Err(give(format!("{} has neither a Cargo.toml nor a CMakeLists.txt", dir.display())).into())
-    }
+    let project = PROJECTS.iter().find(|(file, ..)| folder.join(file).is_file());
+    let neither = || give(format!("{} has neither a Cargo.toml nor a CMakeLists.txt", dir.display()));
+    Ok((folder.clone(), project.ok_or_else(neither)?))
 }
 
 const GIVE_A_FOLDER: &str = "give the plugin's folder; `gradtop plugin new NAME` creates one";

@@ -304,7 +304,6 @@ fn runs(views: &[View]) -> Vec<Candidate> {
     views.iter().map(|view| Candidate::new(&view.manifest.run, Some(about(view)))).collect()
 }
 
-/// All tags of these runs.
 fn tags(views: &[View]) -> BTreeSet<&str> {
     views.iter().flat_map(|view| &view.notes.tags).map(String::as_str).collect()
 }

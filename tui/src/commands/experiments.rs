@@ -144,9 +144,7 @@ fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {
 }
 
 fn describe(plugin: &FoundPlugin, e: &ExperimentDesc) -> Value {
-    let mut value = serde_json::to_value(e).unwrap_or_default();
-    if let Some(fields) = value.as_object_mut() {
-        fields.insert("plugin".to_owned(), json!(plugin.path.to_string_lossy()));
-    }
+    let mut value = json!(e);
+    value["plugin"] = json!(plugin.path.to_string_lossy());
     value
 }

@@ -81,7 +81,6 @@ pub(crate) fn no_logs(path: &Path) -> anyhow::Error {
         .into()
 }
 
-/// Imports each source once.
 fn import_once(target: &Target, sources: &[Source], json: bool) -> Result<i32> {
     let mut signals = Signals::new()?;
     let mut code = 0;

@@ -60,7 +60,6 @@ use cli::{Cli, Command};
 
 /// The global options and settings.
 pub(crate) struct Context {
-    /// The value of `--runs`.
     runs: Option<PathBuf>,
     ascii: bool,
     config: Config,

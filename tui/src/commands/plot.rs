@@ -81,12 +81,8 @@ fn axis() -> impl TypedValueParser<Value = Align> {
 }
 
 fn scale() -> impl TypedValueParser<Value = Scale> {
-    const ALL: [(&str, Scale); 4] =
-        [("linear", Scale::Linear), ("log", Scale::Log), ("log2", Scale::Log2), ("symlog", Scale::Symlog)];
-    let named = |word: String| {
-        ALL.into_iter().find(|(name, _)| *name == word).map_or(Scale::Linear, |(_, scale)| scale)
-    };
-    PossibleValuesParser::new(ALL.map(|(name, _)| name)).map(named)
+    let named = |word: String| serde_json::from_value(word.into()).unwrap_or_default();
+    PossibleValuesParser::new(["linear", "log", "log2", "symlog"]).map(named)
 }
 
 fn weight(text: &str) -> Result<f64, String> {

@@ -267,7 +267,6 @@ fn split_last(sql: &str) -> (&str, &str) {
 /// What makes DuckDB give cells that may contain line breaks, with texts in quotes, for [`rows`].
 const CELLS: &str = ".mode quote\n.separator \"\\037\" \"\\036\"\n";
 
-/// A cell of an answer.
 struct Cell<'a> {
     /// Empty for NULL.
     text: Cow<'a, str>,
@@ -298,7 +297,6 @@ fn is_fraction(number: &str) -> bool {
     number.contains(['.', 'e'])
 }
 
-/// An answer as cells.
 struct Cells<'a> {
     /// The names of the columns, and whether they hold numbers.
     head: Vec<(Cow<'a, str>, bool)>,

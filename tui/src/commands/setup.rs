@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::json;
 
 use crate::print;
-use crate::setup::{self, From};
+use crate::setup;
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -31,11 +31,6 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
         return Ok(0);
     }
     let (torch, from) = setup::setup(args.cuda)?;
-    let from = match from {
-        From::Variable(name) => name,
-        From::Python => "the active Python",
-        From::Cache => "the cache",
-    };
     if args.json {
         let (folder, version) = (&torch.folder, &torch.version);
         print::json(&json!({"folder": folder, "version": version, "cuda": torch.cuda, "from": from}))?;

@@ -34,7 +34,6 @@ impl Signals {
         Ok(Self { received: signal_hook::iterator::Signals::new(heard)?, counts: Counts::default() })
     }
 
-    /// Returns the counts so far.
     pub(crate) fn counts(&mut self) -> Counts {
         for signal in self.received.pending() {
             *match signal {

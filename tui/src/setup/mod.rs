@@ -17,28 +17,18 @@ use crate::print;
 /// Environment variables for a torch folder; the first one that is set applies.
 const GIVEN: [&str; 2] = ["GRADTOP_LIBTORCH", "LIBTORCH"];
 
-/// Where a libtorch was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum From {
-    /// An environment variable.
-    Variable(&'static str),
-    /// The active Python.
-    Python,
-    /// The user's cache, perhaps just downloaded.
-    Cache,
-}
-
-/// Finds or downloads libtorch, and records where it is. With `cuda`, or if there is an NVIDIA GPU, it must support CUDA.
+/// Finds or downloads libtorch, and records where it is. Also says where it was found: an environment variable, the active Python
+/// or the cache. With `cuda`, or if there is an NVIDIA GPU, it must support CUDA.
 ///
 /// # Errors
 /// The named one cannot be used, or none can be downloaded; the message says what to do.
-pub(crate) fn setup(cuda: bool) -> Result<(Torch, From)> {
+pub(crate) fn setup(cuda: bool) -> Result<(Torch, &'static str)> {
     let found = choose(cuda)?;
     libtorch::remember(&found.0.folder).context("cannot record where libtorch is")?;
     Ok(found)
 }
 
-fn choose(asked: bool) -> Result<(Torch, From)> {
+fn choose(asked: bool) -> Result<(Torch, &'static str)> {
     let given = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     if let Some((name, folder)) = GIVEN.iter().find_map(|name| Some((*name, given(name)?))) {
         let found = Torch::inspect(&folder).map_err(|why| {
@@ -50,11 +40,11 @@ fn choose(asked: bool) -> Result<(Torch, From)> {
             let text = format!("{name} names a libtorch without CUDA, {}", found.folder.display());
             return Err(Failure::new(text).help("unset it, or drop --cuda").into());
         }
-        return Ok((found, From::Variable(name)));
+        return Ok((found, name));
     }
     let wanted = asked || device::gpus().is_ok_and(|gpus| !gpus.is_empty());
     if let Some(found) = of_python().filter(|found| found.cuda || !wanted) {
-        return Ok((found, From::Python));
+        return Ok((found, "the active Python"));
     }
     let cache = packages::cache()?;
     // An existing one with more capabilities will do.
@@ -62,7 +52,7 @@ fn choose(asked: bool) -> Result<(Torch, From)> {
     let folder = brought.ensure(&cache)?.join("torch");
     let found = inspect(&folder)
         .with_context(|| format!("remove {} and run this again", brought.folder(&cache).display()))?;
-    Ok((found, From::Cache))
+    Ok((found, "the cache"))
 }
 
 fn inspect(folder: &Path) -> Result<Torch> {

@@ -16,7 +16,6 @@ use crate::failure::Failure;
 use crate::files::Cannot as _;
 use crate::print;
 
-/// A folder of packages.
 pub(crate) struct Packages<'a> {
     /// The name of the folder in the cache; different contents need different names.
     pub(crate) name: &'a str,
@@ -41,7 +40,6 @@ pub(super) fn cache() -> Result<PathBuf> {
 }
 
 impl Packages<'_> {
-    /// The folder of these packages.
     pub(crate) fn folder(&self, cache: &Path) -> PathBuf {
         cache.join(self.name)
     }
@@ -78,14 +76,12 @@ impl Packages<'_> {
         let path = cache.join(format!("{}.lock", self.name));
         let cannot = || format!("cannot lock {}", path.display());
         let file = File::options().create(true).append(true).open(&path).with_context(cannot)?;
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(fs::TryLockError::WouldBlock) => {}
-            Err(fs::TryLockError::Error(error)) => return Err(error).with_context(cannot),
+        let mut locked = file.try_lock().map_err(io::Error::from);
+        if locked.as_ref().is_err_and(|e| e.kind() == io::ErrorKind::WouldBlock) {
+            print::note(&format!("waiting for another set-up, which is downloading {}", self.what));
+            locked = file.lock();
         }
-        print::note(&format!("waiting for another set-up, which is downloading {}", self.what));
-        file.lock().with_context(cannot)?;
-        Ok(file)
+        locked.with_context(cannot).map(|()| file)
     }
 
     fn leftover_prefix(&self) -> String {

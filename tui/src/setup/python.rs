@@ -17,7 +17,6 @@ pub(super) fn torch() -> Option<PathBuf> {
     Some(Path::new(origin.trim()).parent()?.to_owned()).filter(|folder| folder.is_absolute())
 }
 
-/// Checks that python3 has pip.
 pub(super) fn check_pip(purpose: &str) -> Result<()> {
     let missing = |what: &str, install: &str| {
         Err(Failure::new(format!("{purpose} needs {what}")).help(format!("install it: {install}")).into())

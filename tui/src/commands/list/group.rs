@@ -25,32 +25,26 @@ const LEAST_NAME: usize = 8;
 const BELOW: usize = 3;
 
 /// A column of the usual table. All that can be asked for are in `core/view/src/list/column.rs`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Column {
-    State,
-    Name,
-    Host,
+    Named(&'static str),
     /// The parameter with this index.
     Param(usize),
-    Progress,
-    Step,
-    Rate,
-    Eta,
     Value,
-    /// What the value is of.
-    Of,
-    Age,
     Note,
     Remark,
 }
 
+const HOST: Column = Column::Named("host");
+const PROGRESS: Column = Column::Named("progress");
+
 impl Column {
     /// The usual columns, with as many parameters.
     fn usual(parameters: usize) -> Vec<Self> {
-        let mut columns = vec![Self::State, Self::Name, Self::Host];
+        let mut columns = vec![Self::Named("state"), Self::Named("name"), HOST];
         columns.extend((0..parameters).map(Self::Param));
-        columns.extend([Self::Progress, Self::Step, Self::Rate, Self::Eta, Self::Value, Self::Of]);
-        columns.extend([Self::Age, Self::Note, Self::Remark]);
+        columns.extend([PROGRESS].into_iter().chain(["step", "rate", "eta"].map(Self::Named)));
+        columns.extend([Self::Value, Self::Named("of"), Self::Named("age"), Self::Note, Self::Remark]);
         columns
     }
 
@@ -58,40 +52,23 @@ impl Column {
     /// `telling` parameters tell runs apart. The monitor has the same order.
     fn dispensable(self, telling: usize) -> usize {
         match self {
-            Self::State | Self::Name | Self::Value | Self::Of | Self::Note => 0,
             Self::Param(0) => 1,
-            Self::Progress => 2,
+            PROGRESS => 2,
             Self::Param(at) if at < telling => 3,
-            Self::Step => 4,
-            Self::Host | Self::Eta => 5,
-            Self::Rate => 7,
+            Self::Named("step") => 4,
+            Self::Named("host" | "eta") => 5,
+            Self::Named("rate") => 7,
             Self::Remark => 8,
-            Self::Age => 9,
+            Self::Named("age") => 9,
             Self::Param(_) => 11,
+            Self::Named(_) | Self::Value | Self::Note => 0,
         }
     }
 
     /// Columns that are dropped only if they are the same for all runs.
     const DEAR: usize = 2;
-
-    /// Its name among all columns, if it is one.
-    fn name(self) -> &'static str {
-        match self {
-            Self::State => "state",
-            Self::Name => "name",
-            Self::Host => "host",
-            Self::Progress => "progress",
-            Self::Step => "step",
-            Self::Rate => "rate",
-            Self::Eta => "eta",
-            Self::Of => "of",
-            Self::Age => "age",
-            Self::Param(_) | Self::Value | Self::Note | Self::Remark => "",
-        }
-    }
 }
 
-/// The table of an experiment.
 struct GroupTable<'a> {
     views: &'a [&'a View],
     /// The columns in which the runs differ.
@@ -127,7 +104,7 @@ pub(super) fn print(experiment: &str, views: &[&View], hosts: bool) {
         said.extend(headline::means(views, shown.common.as_ref()).map(|means| format!("  {means}")));
     }
     print::line(&format!("\n{}{}", print::styled(experiment, Ink::Bold), print::styled(&said, Ink::Dim)));
-    print::out(&shown.lines(&table).into_iter().map(|line| line + "\n").collect::<String>());
+    print::lines(shown.lines(&table));
 }
 
 impl<'a> GroupTable<'a> {
@@ -137,7 +114,7 @@ impl<'a> GroupTable<'a> {
         let shown = differing.into_iter().take(telling.max(PARAMETERS));
         let parameters: Vec<String> = shown.map(|own| own.name).collect();
         let mut columns = Column::usual(parameters.len());
-        columns.retain(|column| hosts || *column != Column::Host);
+        columns.retain(|column| hosts || *column != HOST);
         let common = headline::common(views).map(|common| common.said_once(views));
         let now = Timestamp::now();
         Self { views, parameters, telling, columns, common, now, bars, below: false, terse: false }
@@ -204,7 +181,7 @@ impl<'a> GroupTable<'a> {
                 Column::Param(i) => (column::title(&self.parameters[i]), Align::Left),
                 Column::Value => (self.title(), Align::Point),
                 Column::Note | Column::Remark => (String::new(), Align::Left),
-                other => (other.name().to_owned(), column::align(other.name(), std::iter::empty())),
+                Column::Named(name) => (name.to_owned(), column::align(name, std::iter::empty())),
             })
             .collect();
         let mut table = Table::new(&heads);
@@ -222,7 +199,7 @@ impl<'a> GroupTable<'a> {
     fn cell(&self, column: Column, view: &View) -> Words {
         match column {
             Column::Param(i) => column::cell(view, &self.parameters[i], self.now).into(),
-            Column::Progress => match progress::of(view) {
+            PROGRESS => match progress::of(view) {
                 Some((done, total)) => {
                     let percent = number::percent(done, total);
                     // Bars are aligned.
@@ -235,7 +212,7 @@ impl<'a> GroupTable<'a> {
                 None => Words::dim(number::MISSING),
             },
             Column::Value => headline::told(view, self.common.as_ref()).value.into(),
-            Column::Of => {
+            Column::Named("of") => {
                 let told = headline::told(view, self.common.as_ref());
                 Words::dim(if self.terse { told.short() } else { told.of() })
             }
@@ -246,8 +223,8 @@ impl<'a> GroupTable<'a> {
                 beside.map_or_else(|| Words::dim(""), |(text, ink)| Words::new(text, ink))
             }
             Column::Remark => Words::dim(notes::in_words(view)),
-            Column::Host => Words::dim(column::cell(view, "host", self.now)),
-            other => cell(view, other.name(), self.now),
+            HOST => Words::dim(column::cell(view, "host", self.now)),
+            Column::Named(name) => cell(view, name, self.now),
         }
     }
 
@@ -257,7 +234,7 @@ impl<'a> GroupTable<'a> {
         let signs =
             self.views.iter().map(|view| width_of(&state::sign(view.state, view.certain, print::ascii())));
         let first = FIRST + signs.max().unwrap_or(0);
-        let room = width.saturating_sub(first + if has(Column::Progress) { DONE } else { 0 });
+        let room = width.saturating_sub(first + if has(PROGRESS) { DONE } else { 0 });
         // Names are cut before values and their series are.
         let names: Vec<String> = self.views.iter().map(|view| clean(&view.manifest.run)).collect();
         let widest = names.iter().map(|name| width_of(name)).max().unwrap_or(0);
@@ -280,15 +257,14 @@ impl<'a> GroupTable<'a> {
             table.row([
                 Words::new(state::sign(view.state, view.certain, print::ascii()), column::ink(view, "state")),
                 Words::new(name, column::ink(view, "name")),
-                shown(Column::Host),
-                shown(Column::Progress),
+                shown(HOST),
+                shown(PROGRESS),
                 value.into(),
             ]);
         }
         table
     }
 
-    /// The heading of the values.
     fn title(&self) -> String {
         self.common.as_ref().map_or_else(|| "last value".to_owned(), headline::Common::title)
     }
@@ -304,7 +280,6 @@ fn note(view: &View) -> Option<(String, Ink)> {
     remark::of(view).map(|note| (note, if view.certain { Ink::Alert } else { Ink::Dim }))
 }
 
-/// Why a run was stopped.
 fn why_stopped(view: &View) -> Option<(String, Ink)> {
     remark::cause(view).filter(|_| view.state == State::Stopped).map(|cause| (cause, Ink::Dim))
 }
