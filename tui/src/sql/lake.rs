@@ -103,7 +103,6 @@ impl Lake {
         foreground::run(Command::new(program).arg("-init").arg(&file), stopped)
     }
 
-    /// A file in the folder.
     pub(crate) fn file(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -233,7 +232,6 @@ impl Lake {
     }
 }
 
-/// Creates a private folder.
 fn temporary() -> Result<TempDir> {
     let private = fs::Permissions::from_mode(0o700);
     let made = tempfile::Builder::new().prefix("gradtop-query-").permissions(private).tempdir();
