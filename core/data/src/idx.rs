@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::DataError;
 use crate::places::find;
-use crate::registry::{Dataset, Part, PartFile};
+use crate::registry::{Dataset, PartFile};
 
 /// Images of one size as rows of grey values, 0 is the background.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,12 +38,12 @@ pub struct Pair {
 
 /// Finds, verifies and parses the training set (`train`) or the test set.
 pub fn read(dataset: &'static Dataset, train: bool) -> Result<Pair, DataError> {
-    let (images, labels) =
-        if train { (Part::TrainImages, Part::TrainLabels) } else { (Part::TestImages, Part::TestLabels) };
-    let image_file = find(dataset, dataset.file(images))?.path;
-    let label_file = find(dataset, dataset.file(labels))?.path;
-    let images = check(dataset, dataset.file(images), &image_file)?;
-    let labels = check(dataset, dataset.file(labels), &label_file)?;
+    let [train_images, train_labels, test_images, test_labels] = &dataset.files;
+    let (images, labels) = if train { (train_images, train_labels) } else { (test_images, test_labels) };
+    let image_file = find(dataset, images)?.path;
+    let label_file = find(dataset, labels)?.path;
+    let images = check(dataset, images, &image_file)?;
+    let labels = check(dataset, labels, &label_file)?;
     let damaged = |path: &Path, message: String| DataError::Damaged {
         dataset: dataset.name,
         path: path.to_owned(),
@@ -108,17 +108,11 @@ pub(crate) fn uncompress(file: &PartFile, mut source: impl Read) -> std::io::Res
         let length = length.min(file.bytes);
         return Ok(Err(format!("it has {than}{length} bytes instead of {}", file.bytes)));
     }
-    let sum = hex(&Sha256::digest(&bytes));
+    let sum = Sha256::digest(&bytes).iter().fold(String::new(), |sum, byte| sum + &format!("{byte:02x}"));
     if sum != file.sha256 {
         return Ok(Err(format!("its content has SHA-256 {sum}, expected {}", file.sha256)));
     }
     Ok(Ok(bytes))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: [char; 16] =
-        ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'a', 'b', 'c', 'd', 'e', 'f'];
-    bytes.iter().flat_map(|b| [DIGITS[usize::from(b >> 4)], DIGITS[usize::from(b & 15)]]).collect()
 }
 
 /// Parses the header of an IDX file of bytes: its shape, and the offset of the values.
@@ -168,7 +162,6 @@ mod tests {
     fn what_is_wrong_with_a_file_is_said() {
         let content = b"hello".as_slice();
         let file = PartFile {
-            part: Part::TestLabels,
             name: "x.gz",
             bytes: 5,
             sha256: "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824",

@@ -9,4 +9,4 @@ mod registry;
 pub use error::DataError;
 pub use idx::{Images, Labels, Pair, check, read};
 pub use places::{Found, Origin, Place, fetch_dir, find, places};
-pub use registry::{DATASETS, Dataset, Part, PartFile, named};
+pub use registry::{DATASETS, Dataset, PartFile, named};

@@ -147,14 +147,10 @@ pub fn find(dataset: &'static Dataset, file: &PartFile) -> Result<Found, DataErr
     Err(DataError::Missing {
         dataset: dataset.name,
         title: dataset.title,
-        file: file_name(dataset, file),
+        file: file.name,
         looked: places.into_iter().map(|place| place.dir).collect(),
         package: dataset.packaged.map(|(_, package)| package),
     })
-}
-
-fn file_name(dataset: &'static Dataset, file: &PartFile) -> &'static str {
-    dataset.file(file.part).name
 }
 
 #[cfg(test)]

@@ -25,43 +25,15 @@ pub struct Dataset {
     pub files: [PartFile; 4],
 }
 
-/// The four files of a data set.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// Images `[60000, 28, 28]`.
-    TrainImages,
-    /// Labels `[60000]`.
-    TrainLabels,
-    /// Images `[10000, 28, 28]`.
-    TestImages,
-    /// Labels `[10000]`.
-    TestLabels,
-}
-
 /// One file of a data set.
 #[derive(Debug, PartialEq)]
 pub struct PartFile {
-    /// Which file it is.
-    pub part: Part,
     /// Its name, compressed.
     pub name: &'static str,
     /// Size of the uncompressed IDX file in bytes.
     pub bytes: u64,
     /// SHA-256 of the uncompressed IDX file, because publishers and distributions compress it differently.
     pub sha256: &'static str,
-}
-
-impl Dataset {
-    /// Returns the file of a part.
-    pub fn file(&self, part: Part) -> &PartFile {
-        let [train_images, train_labels, test_images, test_labels] = &self.files;
-        match part {
-            Part::TrainImages => train_images,
-            Part::TrainLabels => train_labels,
-            Part::TestImages => test_images,
-            Part::TestLabels => test_labels,
-        }
-    }
 }
 
 /// Returns the data set of this name.
@@ -71,15 +43,12 @@ pub fn named(name: &str) -> Option<&'static Dataset> {
 
 /// Creates the four files of a data set with the shapes of MNIST, given the SHA-256 of each.
 const fn files([train_images, train_labels, test_images, test_labels]: [&'static str; 4]) -> [PartFile; 4] {
-    const fn file(part: Part, name: &'static str, bytes: u64, sha256: &'static str) -> PartFile {
-        PartFile { part, name, bytes, sha256 }
-    }
     const PIXELS: u64 = 28 * 28;
     [
-        file(Part::TrainImages, "train-images-idx3-ubyte.gz", 16 + 60_000 * PIXELS, train_images),
-        file(Part::TrainLabels, "train-labels-idx1-ubyte.gz", 8 + 60_000, train_labels),
-        file(Part::TestImages, "t10k-images-idx3-ubyte.gz", 16 + 10_000 * PIXELS, test_images),
-        file(Part::TestLabels, "t10k-labels-idx1-ubyte.gz", 8 + 10_000, test_labels),
+        PartFile { name: "train-images-idx3-ubyte.gz", bytes: 16 + 60_000 * PIXELS, sha256: train_images },
+        PartFile { name: "train-labels-idx1-ubyte.gz", bytes: 8 + 60_000, sha256: train_labels },
+        PartFile { name: "t10k-images-idx3-ubyte.gz", bytes: 16 + 10_000 * PIXELS, sha256: test_images },
+        PartFile { name: "t10k-labels-idx1-ubyte.gz", bytes: 8 + 10_000, sha256: test_labels },
     ]
 }
 

@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use gradtop_data::{DATASETS, DataError, Part, check, named, read};
+use gradtop_data::{DATASETS, DataError, check, named, read};
 
 fn committed() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../datasets/mnist"))
@@ -12,12 +12,9 @@ fn committed() -> &'static Path {
 
 #[test]
 fn names_and_files_are_a_consistent_table() {
-    let parts = [Part::TrainImages, Part::TrainLabels, Part::TestImages, Part::TestLabels];
     for dataset in &DATASETS {
         assert_eq!(named(dataset.name), Some(dataset));
-        for part in parts {
-            let file = dataset.file(part);
-            assert_eq!(file.part, part);
+        for file in &dataset.files {
             assert!(file.sha256.len() == 64 && file.sha256.bytes().all(|c| c.is_ascii_hexdigit()));
         }
         assert!(dataset.mirrors.iter().all(|mirror| mirror.ends_with('/')));
@@ -45,7 +42,7 @@ fn mnist_lies_in_the_checkout() {
 #[test]
 fn a_short_file_is_named_with_what_to_do() {
     let mnist = named("mnist").unwrap();
-    let file = mnist.file(Part::TestLabels);
+    let [.., file] = &mnist.files;
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join(file.name);
     let whole = std::fs::read(committed().join(file.name)).unwrap();
