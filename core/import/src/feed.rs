@@ -114,7 +114,7 @@ impl Feed {
             if !followed.failed {
                 followed.take_same_again();
                 while followed.read(&mut self.names, log) {}
-                followed.with(&mut self.names, log, |reader, sink| {
+                followed.with(&mut self.names, Some(log), |reader, sink| {
                     reader.finish(sink, by_itself).map(|()| Progress::UpToDate)
                 });
             }
@@ -129,7 +129,6 @@ impl Feed {
         }
     }
 
-    /// Searches for new logs.
     fn search(&mut self) {
         self.searched = Some(Instant::now());
         let found = match self.format {
@@ -165,9 +164,8 @@ impl Followed {
     /// Skips the existing content, including damaged lines. If the command has not `begun`, an incomplete last line
     /// will never be completed.
     fn pass_over(&mut self, begun: bool) {
-        self.new.passes_over = true;
         self.written = last_write(&self.source.path).filter(|_| !begun);
-        self.with(&mut Names::default(), &mut Nothing, |reader, sink| {
+        self.with(&mut Names::default(), None, |reader, sink| {
             loop {
                 match reader.read(sink) {
                     Ok(Progress::More) => {}
@@ -181,7 +179,6 @@ impl Followed {
             }
             Ok(Progress::UpToDate)
         });
-        self.new.passes_over = false;
         self.old_left_out = self.reader.left_out();
         // A persistent error is reported at the next read.
         self.failed = false;
@@ -200,25 +197,26 @@ impl Followed {
     }
 
     fn read(&mut self, names: &mut Names, log: &mut dyn Log) -> bool {
-        self.with(names, log, |reader, sink| reader.read(sink))
+        self.with(names, Some(log), |reader, sink| reader.read(sink))
     }
 
-    /// Calls the reader with a sink for new rows; returns whether there is more.
+    /// Calls the reader with a sink for new rows, or without a `log` for what is skipped; returns whether there is more.
     fn with(
         &mut self,
         names: &mut Names,
-        log: &mut dyn Log,
+        log: Option<&mut dyn Log>,
         read: impl FnOnce(&mut dyn Reader, &mut dyn Sink) -> Result<Progress>,
     ) -> bool {
         let Self { source, reader, new, .. } = self;
-        let read = read(&mut **reader, &mut Handing { path: &source.path, names, new, log });
-        match read {
+        let log = log.map(|log| log as &mut dyn Log);
+        let mut handing = Handing { path: &source.path, names, new, log };
+        match read(&mut **reader, &mut handing) {
             Ok(progress) => progress == Progress::More,
             // A file may be missing briefly while it is replaced.
             Err(ImportError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => false,
             Err(e) => {
+                handing.warning(e.to_string()).ok();
                 self.failed = true;
-                log.warning(e.to_string());
                 false
             }
         }
@@ -234,8 +232,6 @@ fn last_write(path: &Path) -> Option<SystemTime> {
 #[derive(Default)]
 struct New {
     lines: Vec<Line>,
-    /// Whether the existing content is being skipped.
-    passes_over: bool,
     /// Whether anything was passed on.
     handed: bool,
     /// Whether the log was started again before anything was passed on: rows up to the step of the resume are then not new.
@@ -244,7 +240,6 @@ struct New {
     values: Vec<(u32, f64)>,
 }
 
-/// A series of a log.
 struct Line {
     tag: String,
     split: Option<&'static str>,
@@ -287,7 +282,8 @@ struct Handing<'a> {
     path: &'a Path,
     names: &'a mut Names,
     new: &'a mut New,
-    log: &'a mut dyn Log,
+    /// `None` while the existing content is being skipped.
+    log: Option<&'a mut dyn Log>,
 }
 
 impl Handing<'_> {
@@ -325,15 +321,15 @@ impl Handing<'_> {
 
 impl Sink for Handing<'_> {
     fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()> {
-        if !self.new.passes_over {
-            self.log.params(params);
+        if let Some(log) = &mut self.log {
+            log.params(params);
         }
         Ok(())
     }
 
     fn total(&mut self, steps: u64) -> Result<()> {
-        if !self.new.passes_over {
-            self.log.total(steps);
+        if let Some(log) = &mut self.log {
+            log.total(steps);
         }
         Ok(())
     }
@@ -364,35 +360,35 @@ impl Sink for Handing<'_> {
             let place = *line as usize;
             let Some(line) = self.new.lines.get_mut(place) else { continue };
             let old = self.new.begun_again && self.new.until.is_some_and(|until| at.step <= until);
-            if !line.is_new(at.step, *value) || self.new.passes_over || old {
+            if !line.is_new(at.step, *value) || self.log.is_none() || old {
                 continue;
             }
             if line.key.is_none() {
                 let key = self.key(place);
-                self.new.lines[place].number = self.log.series(&key);
+                self.new.lines[place].number = self.log.as_mut().and_then(|log| log.series(&key));
                 self.new.lines[place].key = Some(key);
             }
             new.extend(self.new.lines[place].number.map(|number| (number, *value)));
         }
-        if !new.is_empty() {
+        if let Some(log) = self.log.as_mut().filter(|_| !new.is_empty()) {
             self.new.handed = true;
-            self.log.row(at, &new);
+            log.row(at, &new);
         }
         self.new.values = new;
         Ok(())
     }
 
     fn text(&mut self, at: At, tag: &str, text: &str) -> Result<()> {
-        if !self.new.passes_over {
+        if let Some(log) = &mut self.log {
             let text = &text[..text.floor_char_boundary(TEXT)];
-            self.log.table(TEXTS, at.step, tables::text(tag, text));
+            log.table(TEXTS, at.step, tables::text(tag, text));
         }
         Ok(())
     }
 
     fn histogram(&mut self, at: At, tag: &str, bins: &[[f64; 3]]) -> Result<()> {
-        if !self.new.passes_over {
-            self.log.table(HISTOGRAMS, at.step, tables::histogram(tag, bins));
+        if let Some(log) = &mut self.log {
+            log.table(HISTOGRAMS, at.step, tables::histogram(tag, bins));
         }
         Ok(())
     }
@@ -403,8 +399,8 @@ impl Sink for Handing<'_> {
     }
 
     fn warning(&mut self, message: String) -> Result<()> {
-        if !self.new.passes_over {
-            self.log.warning(message);
+        if let Some(log) = &mut self.log {
+            log.warning(message);
         }
         Ok(())
     }
@@ -413,20 +409,6 @@ impl Sink for Handing<'_> {
         self.new.again();
         Ok(())
     }
-}
-
-/// Discards everything.
-struct Nothing;
-
-impl Log for Nothing {
-    fn series(&mut self, _key: &SeriesKey) -> Option<u32> {
-        None
-    }
-    fn row(&mut self, _at: At, _values: &[(u32, f64)]) {}
-    fn table(&mut self, _name: &str, _step: i64, _columns: Vec<TableColumn>) {}
-    fn params(&mut self, _params: Vec<(String, ParamValue)>) {}
-    fn total(&mut self, _steps: u64) {}
-    fn warning(&mut self, _message: String) {}
 }
 
 #[cfg(test)]
@@ -550,10 +532,10 @@ mod tests {
     #[test]
     fn the_total_that_a_log_tells_is_handed_on_unless_it_was_there_before() {
         let mut taken = Taken::default();
-        for (passes_over, steps) in [(true, 5), (false, 7)] {
-            let (mut names, mut new) = (Names::default(), New { passes_over, ..New::default() });
-            let mut handing =
-                Handing { path: Path::new("a"), names: &mut names, new: &mut new, log: &mut taken };
+        for (log, steps) in [(None, 5), (Some(&mut taken as &mut dyn Log), 7)] {
+            let (mut names, mut new) = (Names::default(), New::default());
+            let log = log.map(|log| log as &mut dyn Log);
+            let mut handing = Handing { path: Path::new("a"), names: &mut names, new: &mut new, log };
             handing.total(steps).unwrap();
         }
         assert_eq!(taken.0, ["total 7"]);

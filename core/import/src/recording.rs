@@ -36,7 +36,6 @@ pub struct Target {
     pub name: Option<String>,
 }
 
-/// The open resources for writing.
 struct Open {
     lock: RunLock,
     recorder: Recorder,
@@ -57,7 +56,6 @@ pub(crate) struct Recording {
     by_key: HashMap<SeriesKey, u32>,
     texts: Table,
     histograms: Table,
-    /// Number of rows in the run.
     rows: u64,
     /// Rows with times that are not recorded yet.
     pub(crate) waiting: InOrder,

@@ -37,7 +37,6 @@ impl Series {
         }
     }
 
-    /// Returns its number in the recorder.
     pub(crate) fn number(&mut self, recorder: &Recorder) -> Result<u32> {
         Ok(match self.number {
             Some(number) => number,

@@ -37,7 +37,6 @@ const COLUMNS: usize = 10;
 /// Maximum length of a text that is shown, in characters.
 const TEXT: usize = 40;
 
-/// A cell of a row.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Cell<'a> {
     /// A number, and how it is written.
@@ -162,19 +161,10 @@ impl Rows {
         self.next += 1;
     }
 
-    /// Passes on a row. Its step is the value in the first column of [`STEPS`] that has one; else the epoch, if it is
+    /// Passes on a row. If it says of which series it is, so are its values. Its step is the value in the first column of [`STEPS`] that has one; else the epoch, if it is
     /// an integer; else the step of the previous row if there is a step column, or the number of the row. A row whose
     /// step is there, but no whole number, is left out.
     pub(crate) fn hand_over(
-        &mut self,
-        cells: &[(impl AsRef<str>, Cell<'_>)],
-        sink: &mut dyn Sink,
-    ) -> Result<()> {
-        self.hand_over_of(None, cells, sink)
-    }
-
-    /// Passes on a row as [`Self::hand_over`] does. If the row says of which series it is, so are its values.
-    pub(crate) fn hand_over_of(
         &mut self,
         of: Option<(&str, &SeriesKey)>,
         cells: &[(impl AsRef<str>, Cell<'_>)],

@@ -11,7 +11,6 @@ use crate::reader::{Progress, Reader};
 use crate::sink::Sink;
 use crate::tail::Tail;
 
-/// A reader of a CSV file.
 pub(crate) struct Csv {
     tail: Tail,
     header: Option<Header>,
@@ -108,7 +107,7 @@ impl Csv {
                 let cells: Vec<_> =
                     named.filter_map(|(_, (name, field))| Some((name.as_str(), Cell::of(field)?))).collect();
                 let of = long.as_ref().map(|(long, key)| (long.name(&fields), key));
-                self.rows.hand_over_of(of.as_ref().map(|(name, key)| (name.as_str(), *key)), &cells, sink)?;
+                self.rows.hand_over(of.as_ref().map(|(name, key)| (name.as_str(), *key)), &cells, sink)?;
             }
         }
         Ok(())

@@ -4,7 +4,6 @@ use gradtop_store::non_finite;
 
 use super::columns::{Cell, whole};
 
-/// Maximum nesting depth.
 const DEPTH: usize = 32;
 
 /// Parses a number, including Python's extensions.
@@ -88,26 +87,22 @@ impl<'a> Parser<'a> {
         self.space();
         let depth = depth.checked_sub(1)?;
         let value = match self.peek()? {
-            b'{' => return self.object(path, depth, found),
-            b'[' => {
-                self.at += 1;
-                self.space();
-                if self.peek()? == b']' {
-                    self.at += 1;
-                    return Some(());
-                }
-                loop {
-                    self.value(path, depth, None)?;
-                    self.space();
-                    let next = self.peek()?;
-                    self.at += 1;
-                    match next {
-                        b',' => {}
-                        b']' => return Some(()),
-                        _ => return None,
+            b'{' => {
+                return self.each(b'}', |parser| {
+                    parser.space();
+                    let key = parser.string()?;
+                    parser.skip(b':')?;
+                    let outer = path.len();
+                    if outer > 0 {
+                        path.push('/');
                     }
-                }
+                    path.push_str(&key);
+                    parser.value(path, depth, found.as_deref_mut())?;
+                    path.truncate(outer);
+                    Some(())
+                });
             }
+            b'[' => return self.each(b']', |parser| parser.value(path, depth, None)),
             b'"' => Value::Text(self.string()?),
             _ => {
                 let rest = &self.text[self.at..];
@@ -135,36 +130,16 @@ impl<'a> Parser<'a> {
         Some(())
     }
 
-    fn object(
-        &mut self,
-        path: &mut String,
-        depth: usize,
-        mut found: Option<&mut Vec<(String, Value<'a>)>>,
-    ) -> Option<()> {
+    /// Parses the members of an object or array, each by `one`, up to its closing bracket.
+    fn each(&mut self, close: u8, mut one: impl FnMut(&mut Self) -> Option<()>) -> Option<()> {
         self.at += 1;
-        self.space();
-        if self.peek()? == b'}' {
-            self.at += 1;
+        if self.skip(close).is_some() {
             return Some(());
         }
         loop {
-            self.space();
-            let key = self.string()?;
-            self.skip(b':')?;
-            let outer = path.len();
-            if outer > 0 {
-                path.push('/');
-            }
-            path.push_str(&key);
-            self.value(path, depth, found.as_deref_mut())?;
-            path.truncate(outer);
-            self.space();
-            let next = self.peek()?;
-            self.at += 1;
-            match next {
-                b',' => {}
-                b'}' => return Some(()),
-                _ => return None,
+            one(self)?;
+            if self.skip(b',').is_none() {
+                return self.skip(close);
             }
         }
     }

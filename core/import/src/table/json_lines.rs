@@ -10,7 +10,6 @@ use crate::reader::{Progress, Reader};
 use crate::sink::Sink;
 use crate::tail::Tail;
 
-/// A reader of JSON lines.
 pub(crate) struct JsonLines {
     tail: Tail,
     rows: Rows,
@@ -32,7 +31,7 @@ impl JsonLines {
             return Err(self.tail.damaged(position, "a line is not a JSON object"));
         };
         let cells: Vec<_> = values.iter().map(|(name, value)| (name, value.cell())).collect();
-        self.rows.hand_over(&cells, sink)
+        self.rows.hand_over(None, &cells, sink)
     }
 }
 

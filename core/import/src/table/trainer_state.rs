@@ -111,7 +111,7 @@ impl Reader for TrainerState {
                         return Err(open.tail.damaged(place, "an entry of log_history is not a JSON object"));
                     };
                     let cells: Vec<_> = values.iter().map(|(k, v)| (k, v.cell())).collect();
-                    self.rows.hand_over(&cells, sink)?;
+                    self.rows.hand_over(None, &cells, sink)?;
                     open.scan.seen = to;
                     open.use_up();
                 }

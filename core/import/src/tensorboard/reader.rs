@@ -33,7 +33,6 @@ pub(crate) struct EventFiles {
     files: Vec<Tail>,
     /// Files that are not read.
     ignored: HashSet<PathBuf>,
-    /// Index of the current file.
     current: usize,
     tags: HashMap<Vec<u8>, Kind>,
     params: Vec<(String, gradtop_store::ParamValue)>,

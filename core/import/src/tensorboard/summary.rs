@@ -1,6 +1,7 @@
 //! Parses the values of summaries: tensors, histograms, hyperparameters.
 
 use gradtop_store::ParamValue;
+use half::{bf16, f16};
 
 use crate::proto::{Fields, Value, varint};
 
@@ -49,8 +50,8 @@ pub(crate) fn tensor(message: &[u8]) -> Option<Tensor> {
 /// Parses a repeated field, packed or not.
 fn packed(field: u64, kind: i64, value: Value<'_>, into: &mut Vec<f64>) -> Option<()> {
     let whole = |v: u64| match (field, kind) {
-        (13, 14) => f64::from(f32::from_bits((v as u32) << 16)),
-        (13, _) => half(v as u16),
+        (13, 14) => bf16::from_bits(v as u16).to_f64(),
+        (13, _) => f16::from_bits(v as u16).to_f64(),
         (17, _) => v as f64,
         _ => v as i64 as f64,
     };
@@ -83,25 +84,13 @@ fn raw(kind: i64, bytes: &[u8]) -> Option<Vec<f64>> {
         5 => each(bytes, |b| f64::from(i16::from_le_bytes(b))),
         6 => each(bytes, |b| f64::from(i8::from_le_bytes(b))),
         9 => each(bytes, |b| i64::from_le_bytes(b) as f64),
-        14 => each(bytes, |b| f64::from(f32::from_bits(u32::from(u16::from_le_bytes(b)) << 16))),
+        14 => each(bytes, |b| bf16::from_le_bytes(b).to_f64()),
         17 => each(bytes, |b| f64::from(u16::from_le_bytes(b))),
-        19 => each(bytes, |b| half(u16::from_le_bytes(b))),
+        19 => each(bytes, |b| f16::from_le_bytes(b).to_f64()),
         22 => each(bytes, |b| f64::from(u32::from_le_bytes(b))),
         23 => each(bytes, |b| u64::from_le_bytes(b) as f64),
         _ => None,
     }
-}
-
-/// Converts an IEEE 754 16-bit float.
-fn half(bits: u16) -> f64 {
-    let (sign, exponent, fraction) = (bits >> 15, i32::from(bits >> 10 & 31), f64::from(bits & 1023));
-    let size = match exponent {
-        0 => fraction * 2f64.powi(-24),
-        31 if fraction == 0.0 => f64::INFINITY,
-        31 => f64::NAN,
-        _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
-    };
-    if sign == 1 { -size } else { size }
 }
 
 /// Maximum number of bins of a histogram.

@@ -29,7 +29,6 @@ enum Column {
     Passed,
 }
 
-/// A reader of a `.wandb` file.
 pub(crate) struct Wandb {
     blocks: Blocks,
     record: Vec<u8>,
