@@ -3,10 +3,8 @@
 use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use gradtop_host as host;
-use gradtop_store::RunDir;
 
 fn main() -> std::process::ExitCode {
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
@@ -51,7 +49,8 @@ fn run(args: &[&str]) -> Result<(String, u8), String> {
             // A line whenever something changed, until nobody holds standard input open.
             let watch = host::PluginWatch::start(|now| {
                 let ids = now.found.experiments().map(|(p, e)| format!("{}@{}", e.id, p.path.display()));
-                let refused = now.found.refused.iter().map(|(p, why)| format!("refused {} {why}", p.display()));
+                let refused =
+                    now.found.refused.iter().map(|(p, why)| format!("refused {} {why}", p.display()));
                 let pending = now.pending.iter().map(|(p, _)| format!("pending {}", p.display()));
                 let all: Vec<String> = ids.chain(refused).chain(pending).collect();
                 writeln!(std::io::stdout(), "{}", all.join(" | ")).ok();
@@ -84,19 +83,6 @@ fn run(args: &[&str]) -> Result<(String, u8), String> {
             .map_err(|e| text(&e))?;
             Ok((run.path().display().to_string(), 0))
         }
-        ["wait", run] => {
-            let state = host::wait(&RunDir::new(*run)).map_err(|e| text(&e))?;
-            Ok((state.to_string(), u8::try_from(state.exit_code()).unwrap_or(1)))
-        }
-        ["stop", run] => {
-            host::stop(&RunDir::new(*run), Duration::from_secs(10)).map_err(|e| text(&e))?;
-            Ok((String::new(), 0))
-        }
-        ["resume", run] => {
-            host::resume(&RunDir::new(*run), host::Resume::default()).map_err(|e| text(&e))?;
-            Ok((String::new(), 0))
-        }
-        _ => Err("describe FILE | discover | watch | run RUNS PLUGIN EXPERIMENT [k=v].. | wait RUN | stop RUN | resume RUN"
-            .to_owned()),
+        _ => Err("describe FILE | discover | watch | run RUNS PLUGIN EXPERIMENT [k=v]..".to_owned()),
     }
 }

@@ -1,5 +1,5 @@
-//! A plugin written against the C ABI alone, for the tests of this crate: `plain` counts steps and does as its `mode` says,
-//! `bare` is not resumable.
+//! A plugin written against the C ABI alone, for the tests of this crate: `plain` counts steps and with `mode=fail`
+//! fails, `bare` is not resumable.
 
 #![allow(unsafe_code, reason = "the plugin's side of a C boundary")]
 
@@ -142,9 +142,6 @@ unsafe extern "C" fn create(
             _ => value.clone_into(&mut run.mode),
         }
     }
-    if run.mode == "hang-create" {
-        std::thread::sleep(Duration::from_mins(10));
-    }
     if !resume_dir.is_null() {
         let saved = std::fs::read_to_string(format!("{}/step", text(resume_dir))).unwrap_or_default();
         match saved.parse::<i64>() {
@@ -214,16 +211,8 @@ fn train(run: &Plain) -> Result<Status, &'static str> {
             }
             std::thread::sleep(Duration::from_millis(2));
         }
-        let diverged = |from: i64| if step >= from { f64::NAN } else { 1.0 / (step + 1) as f64 };
-        let values = match run.mode.as_str() {
-            "nan-one" => [diverged(5), diverged(i64::MAX)],
-            "nan-all" => [diverged(5), diverged(8)],
-            _ => [diverged(i64::MAX); 2],
-        };
-        let points = [
-            Point { series: one, reserved: 0, value: values[0] },
-            Point { series: two, reserved: 0, value: values[1] },
-        ];
+        let value = 1.0 / (step + 1) as f64;
+        let points = [one, two].map(|series| Point { series, reserved: 0, value });
         // SAFETY: two points.
         let logged = unsafe { host.log_metrics.ok_or(NONE)?(host.ctx, step, f64::NAN, points.as_ptr(), 2) };
         if logged != abi::OK {
@@ -233,47 +222,14 @@ fn train(run: &Plain) -> Result<Status, &'static str> {
         unsafe {
             host.progress.ok_or(NONE)?(host.ctx, (step + 1) as u64, run.steps as u64, c"counting".as_ptr())
         };
-        misbehave(&run.mode, step, host)?;
+        if run.mode == "fail" && step == 3 {
+            return Err("no \x1b[31mdata");
+        }
         if between(host, step)? {
             return Ok(abi::STOPPED);
         }
     }
-    Ok(if run.mode == "stopped" { abi::STOPPED } else { abi::OK })
-}
-
-fn misbehave(mode: &str, step: i64, host: &Host) -> Result<(), &'static str> {
-    if step != 3 {
-        return Ok(());
-    }
-    match mode {
-        "fail" => return Err("no \x1b[31mdata"),
-        "hang" => std::thread::sleep(Duration::from_mins(10)),
-        "abort" => std::process::abort(),
-        "exit" => {
-            // SAFETY: what a careless plugin does.
-            unsafe { libc::exit(7) }
-        }
-        "segv" => {
-            let nowhere = std::hint::black_box(64 as *mut u64);
-            // SAFETY: none, which is the point: nothing is there.
-            unsafe { nowhere.write_volatile(1) };
-        }
-        "unknown-series" => {
-            let point = Point { series: 77, reserved: 0, value: 0.0 };
-            let log = host.log_metrics.ok_or("missing")?;
-            // SAFETY: one point.
-            let status = unsafe { log(host.ctx, step, 0.0, &raw const point, 1) };
-            let mut why = [0u8; 64];
-            let last_error = host.last_error.ok_or("missing")?;
-            // SAFETY: 64 bytes.
-            let len = unsafe { last_error(host.ctx, why.as_mut_ptr().cast(), 64) };
-            let right =
-                status == abi::INVALID && why.starts_with(b"series 77 was never interned\0") && len == 28;
-            return if right { Ok(()) } else { Err("an unknown series was not refused") };
-        }
-        _ => {}
-    }
-    Ok(())
+    Ok(abi::OK)
 }
 
 unsafe extern "C" fn destroy(run: *mut Run) {

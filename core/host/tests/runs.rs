@@ -1,13 +1,13 @@
-//! Whole runs: keeper, trainer and a plugin, as processes.
+//! Whole runs: keeper, trainer and a plugin, as processes. What the program shows of them, `tests/tests` hold.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gradtop_host as host;
-use gradtop_store::{Event, RunDir, State, Status, checkpoints, read_events, read_series, read_status, view};
+use gradtop_store::{RunDir, State, Status, checkpoints, read_series, read_status, view};
 
 /// Time to stop in that no machine needs.
 const GRACE: Duration = Duration::from_mins(3);
@@ -36,16 +36,12 @@ impl Place {
         command
     }
 
-    fn try_start(&self, experiment: &str, sets: &[&str]) -> Output {
+    fn start(&self, experiment: &str, sets: &[&str]) -> RunDir {
         let runs = self.dir.path().join("runs");
         let plugin = example("libplain.so");
         let mut args = vec!["run", runs.to_str().unwrap(), plugin.to_str().unwrap(), experiment];
         args.extend(sets);
-        self.mini(&args).output().unwrap()
-    }
-
-    fn start(&self, experiment: &str, sets: &[&str]) -> RunDir {
-        let output = self.try_start(experiment, sets);
+        let output = self.mini(&args).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         RunDir::new(String::from_utf8(output.stdout).unwrap().trim())
     }
@@ -106,10 +102,6 @@ fn until_step(run: &RunDir, step: i64) -> Status {
     until_status(run, &format!("step {step}"), |s| s.step >= Some(step))
 }
 
-fn events(run: &RunDir) -> Vec<Event> {
-    read_events(run).unwrap().into_iter().map(|e| e.event).collect()
-}
-
 /// Every step is there once, with its value, in both series.
 fn assert_whole(run: &RunDir, steps: i64) {
     let series = read_series(run, |key| key.metric == "loss").unwrap();
@@ -127,65 +119,6 @@ fn kill(pid: u32) {
 }
 
 #[test]
-fn a_run_goes_from_start_to_finished() {
-    let place = Place::new();
-    let (state, cause, run) = place.end_of("plain", &["steps=40", "mode=unknown-series"]);
-    assert_eq!((state, cause.as_str()), (State::Finished, ""));
-    assert_whole(&run, 40);
-    let status = read_status(&run).unwrap();
-    assert_eq!((status.step, status.done, status.total), (Some(39), 40, 40));
-    // The two series, and what the run takes of the machine if it lasts long enough.
-    assert!((80..100).contains(&status.rows), "{}", status.rows);
-    assert_eq!(status.phase.as_deref(), Some("counting"));
-    assert_eq!(status.headline.len(), 2);
-    assert!(status.started.unwrap() <= status.ended.unwrap());
-    let states: Vec<State> = events(&run)
-        .into_iter()
-        .filter_map(|e| if let Event::State { state, .. } = e { Some(state) } else { None })
-        .collect();
-    assert_eq!(states, [State::Starting, State::Running, State::Finished]);
-    assert!(gradtop_store::table_names(&run).contains(&"run".to_owned()));
-    until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
-    assert!(!host::recover_crashed(&run).unwrap());
-}
-
-#[test]
-fn a_stopped_run_saves_where_it_stops_and_goes_on_from_there() {
-    let place = Place::new();
-    let run = place.held(7);
-    host::stop(&run, GRACE).unwrap();
-    assert_eq!(host::wait(&run).unwrap(), State::Stopped);
-    assert_eq!(cause(&run), "asked to stop");
-    assert_eq!(checkpoints(&run).last().map(|c| c.step), Some(7));
-    assert_eq!(read_status(&run).unwrap().step, Some(7));
-    until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
-    place.go_to(1000);
-    assert_eq!(host::resume(&run, host::Resume::default()).unwrap(), host::Resumed::Continued);
-    assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
-    assert_whole(&run, 1000);
-    let resumed = events(&run).into_iter().any(|e| matches!(e, Event::Resumed { step, .. } if step == 7));
-    assert!(resumed);
-}
-
-#[test]
-fn a_paused_run_waits() {
-    let place = Place::new();
-    let run = place.held(3);
-    host::pause(&run).unwrap();
-    until_status(&run, "the pause", |s| s.state == State::Paused);
-    // Nothing but the pause holds it now.
-    place.go_to(1000);
-    assert_eq!(host::resume(&run, host::Resume::default()).unwrap(), host::Resumed::Unpaused);
-    assert_eq!(host::wait(&run).unwrap(), State::Finished);
-    assert_whole(&run, 1000);
-    let lines = read_events(&run).unwrap();
-    let when = |event| lines.iter().find(|l| l.event == event).expect("an event").time.as_microsecond();
-    let pause = when(Event::Paused)..when(Event::Unpaused);
-    let times = read_series(&run, |key| key.metric == "loss").unwrap().remove(0).time_us;
-    assert!(times.iter().all(|t| !pause.contains(t)), "a paused run goes on: {pause:?} {times:?}");
-}
-
-#[test]
 fn a_paused_run_can_be_stopped() {
     let place = Place::new();
     let run = place.held(3);
@@ -194,29 +127,6 @@ fn a_paused_run_can_be_stopped() {
     host::stop(&run, GRACE).unwrap();
     assert_eq!(host::wait(&run).unwrap(), State::Stopped);
     assert_eq!(checkpoints(&run).len(), 1);
-}
-
-#[test]
-fn a_killed_trainer_is_a_crash_and_its_run_goes_on_from_the_checkpoint() {
-    let place = Place::new();
-    let run = place.held(7);
-    host::checkpoint(&run).unwrap();
-    until("the checkpoint", || !checkpoints(&run).is_empty());
-    assert_eq!(checkpoints(&run)[0].step, 7);
-    place.go_to(12);
-    let status = until_step(&run, 12);
-    let last = || read_series(&run, |key| key.metric == "loss").unwrap()[0].step.last().copied();
-    until("its rows", || last() == Some(12));
-    kill(status.trainer_pid.unwrap());
-    assert_eq!(host::wait(&run).unwrap(), State::Crashed);
-    assert_eq!(cause(&run), "SIGKILL: not sent by gradtop");
-    // What was written until then is there.
-    assert_eq!(last(), Some(12));
-    until("the lock to be free", || !gradtop_store::is_locked(&run).unwrap());
-    place.go_to(1000);
-    assert_eq!(host::resume(&run, host::Resume::default()).unwrap(), host::Resumed::Continued);
-    assert_eq!(host::wait(&run).unwrap(), State::Finished, "{}", cause(&run));
-    assert_whole(&run, 1000);
 }
 
 #[test]
@@ -283,58 +193,6 @@ fn a_trainer_without_its_keeper_saves_and_ends() {
 }
 
 #[test]
-fn each_end_has_its_state_and_its_cause() {
-    let place = Place::new();
-    let end = |mode: &str| {
-        let (state, cause, run) = place.end_of("plain", &[&format!("mode={mode}")]);
-        // However a plugin leaves, what it logged is there; a signal may cost the last tenth of a second.
-        let logged = read_series(&run, |key| key.metric == "loss").unwrap();
-        assert!(matches!(mode, "segv" | "abort") || logged[0].step.len() >= 4, "{mode}");
-        (state, cause)
-    };
-    assert_eq!(end("fail"), (State::Failed, "no \\u{1b}[31mdata".to_owned()));
-    assert_eq!(end("exit"), (State::Failed, "plugin called exit(7)".to_owned()));
-    assert_eq!(end("segv"), (State::Crashed, "SIGSEGV".to_owned()));
-    assert_eq!(end("abort"), (State::Crashed, "SIGABRT".to_owned()));
-    let unasked = "run() returned STOPPED, but nobody asked it to stop";
-    assert_eq!(end("stopped"), (State::Failed, unasked.to_owned()));
-    let diverged = "loss is not finite in every model and trial since step 8";
-    assert_eq!(end("nan-all"), (State::Failed, diverged.to_owned()));
-    assert_eq!(end("nan-one"), (State::Finished, String::new()));
-}
-
-#[test]
-fn one_diverged_trial_is_told_once() {
-    let place = Place::new();
-    let (_, _, run) = place.end_of("plain", &["mode=nan-one"]);
-    let alerts: Vec<String> = events(&run)
-        .into_iter()
-        .filter_map(|e| if let Event::Alert { message } = e { Some(message) } else { None })
-        .collect();
-    assert_eq!(alerts, ["loss (net, train, trial 0) is NaN at step 5"]);
-}
-
-#[test]
-fn what_hangs_is_killed_after_its_grace() {
-    let place = Place::new();
-    for (mode, phase) in [("hang", "run()"), ("hang-create", "create()")] {
-        let run = place.start("plain", &[&format!("mode={mode}")]);
-        until_status(&run, "the trainer", |s| s.trainer_pid.is_some());
-        if mode == "hang" {
-            until_status(&run, "the hang", |s| s.step == Some(3));
-        }
-        host::stop(&run, Duration::from_millis(500)).unwrap();
-        until_status(&run, "the request to be seen", |s| s.state == State::Stopping || s.state.is_final());
-        assert_eq!(host::wait(&run).unwrap(), State::Stopped);
-        let cause = cause(&run);
-        assert!(cause.starts_with("did not stop within "), "{cause}");
-        assert!(cause.ends_with(&format!("in {phase}: killed")), "{cause}");
-        let events = events(&run);
-        assert!(events.iter().any(|e| matches!(e, Event::Signal { name, .. } if name == "SIGKILL")));
-    }
-}
-
-#[test]
 fn resuming_says_why_it_cannot() {
     let place = Place::new();
     let refused = |run: &RunDir| host::resume(run, host::Resume::default()).unwrap_err().to_string();
@@ -357,14 +215,6 @@ fn resuming_says_why_it_cannot() {
     host::kill(&running).unwrap();
     let error = host::stop(&finished, Duration::ZERO).unwrap_err().to_string();
     assert!(error.contains("is not running: it has finished"), "{error}");
-}
-
-#[test]
-fn parameters_are_checked_before_a_folder_is_made() {
-    let place = Place::new();
-    let output = place.try_start("plain", &["steps=-1"]);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("steps = -1 is not ≥ 0"));
-    assert!(!place.dir.path().join("runs").exists());
 }
 
 #[test]
