@@ -1,7 +1,7 @@
 //! A client that logs to a sink: at the socket, or a shell writing to descriptor 3.
 
-use std::collections::HashSet;
-use std::io::{Read, Write as _};
+use std::collections::{HashMap, HashSet};
+use std::io::{ErrorKind, Read, Write as _};
 use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -19,11 +19,11 @@ use serde_json::{Map, Value, json};
 
 use crate::command::end_signal::EndSignal;
 use crate::command::keeper_link::FromKeeper;
-use crate::command::message::{self, Message, Numbers, PROTOCOL};
+use crate::command::message::{self, Message, PROTOCOL};
 use crate::command::wire::{Frame, Frames, LINE_LIMIT, Row};
 use crate::plugin::read_desc::check_label;
 use crate::text::{clean_bytes, first_line};
-use crate::train::session::{Call, Refused, Session};
+use crate::train::session::Session;
 
 /// How long to collect input before handling it: waking the sink for each row would cost a client more than sending it.
 const GATHER: Duration = Duration::from_micros(500);
@@ -54,6 +54,7 @@ pub(crate) enum SinkEvent {
 pub(crate) const GO: u8 = 0;
 
 /// A client, as seen by the sink.
+#[derive(Default)]
 pub(crate) struct Client {
     /// Where replies go; `None` for a shell.
     stream: Option<UnixStream>,
@@ -85,7 +86,6 @@ impl Client {
     }
 }
 
-/// State shared by all clients.
 pub(crate) struct Shared {
     pub(crate) session: &'static Session,
     main: Mutex<Sender<SinkEvent>>,
@@ -155,7 +155,7 @@ impl Shared {
             let Some(label) = label else { continue };
             check_label(label).map_err(|why| format!("{what} {} {why}", message::quoted(label)))?;
         }
-        self.session.intern(key).map_err(|e| e.why)
+        Ok(self.session.intern(key)?)
     }
 
     /// Declares what the names of undeclared metrics imply. Must be called before the series are interned.
@@ -172,7 +172,7 @@ impl Shared {
             }
             Ok(())
         };
-        self.declare(add).map_err(|e| e.why)?;
+        self.declare(add)?;
         for metric in &new {
             self.session.declare_metric(metric);
         }
@@ -180,18 +180,32 @@ impl Shared {
     }
 
     /// Changes the run's declarations, in memory and in its folder.
-    pub(crate) fn declare(&self, change: impl FnOnce(&mut Manifest) -> Result<(), String>) -> Call {
+    fn declare(&self, change: impl FnOnce(&mut Manifest) -> Result<(), String>) -> Result<(), String> {
         let _one_at_a_time = self.manifest.lock();
         let run = &self.session.run;
-        let mut manifest = read_manifest(run)?;
+        let mut manifest = read_manifest(run).map_err(|e| e.to_string())?;
         let before = manifest.clone();
-        change(&mut manifest).map_err(Refused::invalid)?;
-        if manifest != before {
+        change(&mut manifest)?;
+        let write = || {
             gradtop_store::replace_manifest(run, &manifest)?;
             gradtop_store::write_params_table(run, &manifest)?;
-            gradtop_store::write_run_table(run, &manifest, &read_status(run)?)?;
-        }
-        Ok(())
+            gradtop_store::write_run_table(run, &manifest, &read_status(run)?)
+        };
+        if manifest == before { Ok(()) } else { write().map_err(|e| e.to_string()) }
+    }
+
+    /// Adds parameters to the run or replaces their values. Returns what is wrong with those left out.
+    pub(crate) fn add_params(
+        &self,
+        params: impl IntoIterator<Item = (String, ParamValue)>,
+    ) -> Result<Vec<String>, String> {
+        let mut refused = Vec::new();
+        let add = |manifest: &mut Manifest| {
+            refused = add_params(manifest, params);
+            Ok(())
+        };
+        self.declare(add)?;
+        Ok(refused)
     }
 }
 
@@ -215,7 +229,8 @@ struct Source<'a> {
     client: Arc<Client>,
     /// Series of each shape, by its number.
     shapes: Vec<Option<Vec<u32>>>,
-    numbers: Numbers,
+    /// Numbers of series by name, for rows without shapes.
+    numbers: HashMap<String, u32>,
     points: Vec<Point>,
     step: i64,
     /// Where replies to a checkpoint request go.
@@ -224,23 +239,15 @@ struct Source<'a> {
 
 impl<'a> Source<'a> {
     fn new(shared: &'a Arc<Shared>, stream: Option<UnixStream>) -> Self {
-        let client = Arc::new(Client {
-            stream,
-            listens: AtomicBool::new(false),
-            waits: AtomicBool::new(false),
-            should_save: AtomicBool::new(false),
-            last_order: AtomicU8::new(if shared.begun { u8::MAX } else { GO }),
-            gone: AtomicBool::new(false),
-            world: AtomicU64::new(1),
-            rank: AtomicU64::new(0),
-            done: AtomicU64::new(0),
-        });
+        let last_order = AtomicU8::new(if shared.begun { u8::MAX } else { GO });
+        let world = AtomicU64::new(1);
+        let client = Arc::new(Client { stream, last_order, world, ..Client::default() });
         shared.clients.lock().push(client.clone());
         Self {
             shared,
             client,
             shapes: Vec::new(),
-            numbers: Numbers::new(),
+            numbers: HashMap::new(),
             points: Vec::new(),
             step: shared.session.step().unwrap_or(-1),
             saving: None,
@@ -257,14 +264,7 @@ impl<'a> Source<'a> {
             let n = match reader.read(&mut chunk) {
                 Ok(0) => break,
                 Ok(n) => n,
-                Err(e)
-                    if matches!(
-                        e.kind(),
-                        std::io::ErrorKind::Interrupted | std::io::ErrorKind::WouldBlock
-                    ) =>
-                {
-                    0
-                }
+                Err(e) if matches!(e.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => 0,
                 Err(_) => break,
             };
             frames.push(&chunk[..n]);
@@ -337,27 +337,28 @@ impl<'a> Source<'a> {
     fn obey(&mut self, message: Message) -> Result<(), String> {
         let session = self.shared.session;
         match message {
-            Message::Hello { protocol, client: _, rank, world } => {
+            Message::Hello { protocol, rank, world } => {
                 self.client.rank.store(u64::from(rank), Ordering::Release);
-                return self.greet(&protocol, world);
+                self.greet(&protocol, world)?;
             }
-            Message::Shape { shape, series } => return self.shape(shape, series),
+            Message::Shape { shape, series } => self.shape(shape, series)?,
             Message::Log { step, epoch, values, odd } => {
                 self.values(step, epoch, &values);
-                return odd.map_or(Ok(()), Err);
+                odd.map_or(Ok(()), Err)?;
             }
-            Message::Params { params } => return self.params(params),
-            Message::Versions { python, torch } => return self.versions(python, torch),
-            Message::Metric(metric) => return self.metric(metric),
+            Message::Params { params } => {
+                let params = params.into_iter().map(|(key, value)| (key, message::param(value)));
+                self.shared.add_params(params)?.iter().for_each(|why| self.refuse(why));
+            }
+            Message::Versions { python, torch } => self.versions(python, torch)?,
+            Message::Metric(metric) => self.metric(metric)?,
             Message::Table { name, step, columns } => {
-                let columns =
-                    columns.into_iter().map(message::Column::into_store).collect::<Result<_, _>>()?;
-                return session.log_table(&name, step, columns).map_err(|e| e.why);
+                let columns = columns.into_iter().map(message::Column::into_store);
+                session.log_table(&name, step, columns.collect::<Result<_, _>>()?)?;
             }
-            Message::Figures { toml } => return session.declare_figures(&toml).map_err(|e| e.why),
+            Message::Figures { toml } => session.declare_figures(&toml)?,
             Message::Text { level, text } => {
-                let level = log_level(level.as_deref());
-                return session.log_text(level, text.as_bytes()).map_err(|e| e.why);
+                session.log_text(log_level(level.as_deref()), text.as_bytes())?;
             }
             Message::Saved { error } => {
                 let saving = self.saving.take().ok_or("no checkpoint is being saved")?;
@@ -393,20 +394,6 @@ impl<'a> Source<'a> {
         if self.client.rank.load(Ordering::Acquire) == 0 {
             self.shared.session.progress(done, total, phase.map(crate::text::clean).as_deref());
         }
-    }
-
-    fn params(&self, params: Map<String, Value>) -> Result<(), String> {
-        let mut refused = Vec::new();
-        let params = params.into_iter().map(|(key, value)| (key, message::param(value)));
-        let add = |m: &mut Manifest| {
-            refused = add_params(m, params);
-            Ok(())
-        };
-        self.shared.declare(add).map_err(|e| e.why)?;
-        for why in &refused {
-            self.refuse(why);
-        }
-        Ok(())
     }
 
     fn dropped(&self, dropped: u64) {
@@ -502,7 +489,7 @@ impl<'a> Source<'a> {
             }
             Ok(())
         };
-        self.shared.declare(note).map_err(|e| e.why)
+        self.shared.declare(note)
     }
 
     fn metric(&self, metric: MetricInfo) -> Result<(), String> {
@@ -517,7 +504,7 @@ impl<'a> Source<'a> {
             }
             Ok(())
         };
-        self.shared.declare(add).map_err(|e| e.why)
+        self.shared.declare(add)
     }
 }
 
@@ -529,7 +516,6 @@ impl Drop for Source<'_> {
     }
 }
 
-/// Returns the level of a name.
 fn log_level(name: Option<&str>) -> i32 {
     match name {
         Some("error") => abi::log_level::ERROR,
@@ -540,7 +526,7 @@ fn log_level(name: Option<&str>) -> i32 {
 }
 
 /// Adds parameters to a run or replaces their values. Returns what is wrong with those left out.
-pub(crate) fn add_params(
+fn add_params(
     manifest: &mut Manifest,
     params: impl IntoIterator<Item = (String, ParamValue)>,
 ) -> Vec<String> {

@@ -9,7 +9,7 @@ use gradtop_abi::Point;
 use gradtop_import::{At, Feed, Format, Log};
 use gradtop_store::{CommandInfo, ParamValue, SeriesKey, TableColumn};
 
-use crate::command::client::{Shared, add_params};
+use crate::command::client::Shared;
 
 /// How often to check the files.
 const LOOK: Duration = Duration::from_millis(100);
@@ -48,8 +48,8 @@ struct Recorded<'a> {
 }
 
 impl Recorded<'_> {
-    fn done<T>(&self, done: Result<T, String>) -> Option<T> {
-        done.inspect_err(|why| self.shared.warn_once(why)).ok()
+    fn done<T>(&self, done: Result<T, impl Into<String>>) -> Option<T> {
+        done.map_err(|why| self.shared.warn_once(&why.into())).ok()
     }
 }
 
@@ -68,21 +68,15 @@ impl Log for Recorded<'_> {
         }));
         let epoch = at.epoch.unwrap_or(f64::NAN);
         let logged = self.shared.session.log_of_file(at.step, epoch, &self.points);
-        self.done(logged.map_err(|e| e.why));
+        self.done(logged);
     }
 
     fn table(&mut self, name: &str, step: i64, columns: Vec<TableColumn>) {
-        self.done(self.shared.session.log_table(name, step, columns).map_err(|e| e.why));
+        self.done(self.shared.session.log_table(name, step, columns));
     }
 
     fn params(&mut self, params: Vec<(String, ParamValue)>) {
-        let mut refused = Vec::new();
-        let declared = self.shared.declare(|manifest| {
-            refused = add_params(manifest, params);
-            Ok(())
-        });
-        self.done(declared.map_err(|e| e.why));
-        for why in refused {
+        for why in self.done(self.shared.add_params(params)).into_iter().flatten() {
             self.shared.warn_once(&why);
         }
     }

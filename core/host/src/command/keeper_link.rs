@@ -1,6 +1,6 @@
 //! The protocol between a command's keeper and its sink, one JSON object per line.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 use std::os::fd::RawFd;
 use std::os::unix::net::UnixStream;
 
@@ -16,17 +16,11 @@ pub(crate) const CONSOLE: RawFd = 5;
 /// The last argument of a sink that replaces another one.
 pub(crate) const BEGUN: &str = "begun";
 
-/// Messages of the keeper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "keeper", rename_all = "lowercase")]
 pub(crate) enum FromKeeper {
     /// The command was started.
-    Started {
-        /// Its process id.
-        pid: u32,
-        /// Its start time.
-        start: u64,
-    },
+    Started { pid: u32, start: u64 },
     /// The command and all processes it started have ended.
     Ended {
         /// Whether none was killed, so that what they wrote is complete.
@@ -54,14 +48,6 @@ pub(crate) enum FromSink {
         /// The reason, if it failed.
         error: Option<String>,
     },
-}
-
-/// Sends a message; a dead peer is ignored.
-pub(crate) fn send<T: Serialize>(mut stream: &UnixStream, what: &T) {
-    if let Ok(mut line) = serde_json::to_vec(what) {
-        line.push(b'\n');
-        stream.write_all(&line).ok();
-    }
 }
 
 /// Collects lines from a stream.

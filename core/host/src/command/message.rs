@@ -1,14 +1,11 @@
 //! Messages to a sink: JSON of the protocol `gradtop.lines/1`, or `12 loss/train=0.31` as a shell writes it.
 
-use std::collections::HashMap;
-
 use gradtop_store::{
     ColumnData, MetricInfo, ParamValue, SeriesKey, TableColumn, non_finite, plain_words, strict_json,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// The protocol's name and version.
 pub(crate) const PROTOCOL: &str = "gradtop.lines/1";
 
 /// A message from a client to the sink.
@@ -18,8 +15,6 @@ pub(crate) enum Message {
     /// The first line of a client.
     Hello {
         protocol: String,
-        /// The client's name, for display.
-        client: Option<String>,
         /// Its rank among the processes that train together, and their number.
         #[serde(default)]
         rank: u32,
@@ -134,7 +129,6 @@ pub(crate) fn param(value: Value) -> ParamValue {
     }
 }
 
-/// Common names of splits.
 const SPLITS: [&str; 8] = ["train", "training", "val", "valid", "validation", "dev", "eval", "test"];
 
 /// Parses a series name: `loss/train` and `train/loss` are the loss on the training split; any other name is a metric.
@@ -270,9 +264,6 @@ pub(crate) fn quoted(text: &str) -> String {
         None => format!("{text:?}"),
     }
 }
-
-/// Numbers of series by name, for rows without shapes.
-pub(crate) type Numbers = HashMap<String, u32>;
 
 #[cfg(test)]
 mod tests {

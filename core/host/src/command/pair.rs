@@ -15,14 +15,14 @@ use gradtop_store::{AttachedTo, CommandInfo, Manifest, RunDir, RunLock, counted,
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::Signal;
 
-use crate::command::keeper_link::{BEGUN, CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, send};
+use crate::command::keeper_link::{BEGUN, CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines};
 use crate::command::process_tree::Tree;
 use crate::command::run_processes::RUN_DIR;
 use crate::command::socket::Address;
 use crate::machine::file::readable;
 use crate::machine::process::Process;
 use crate::machine::{device, program, signals};
-use crate::run::keeper::report::{Heard, heard};
+use crate::run::keeper::report::{Heard, heard, send};
 use crate::run::keeper::target::{LAST_CHANCE, Target};
 
 /// How long a sink may take to open the log.
@@ -51,7 +51,6 @@ struct Sink {
     process: Process,
     talk: UnixStream,
     lines: Lines,
-    /// What it has reported.
     heard: Vec<u8>,
 }
 
@@ -189,7 +188,6 @@ impl<'a> Pair<'a> {
         false
     }
 
-    /// Handles the sink's messages.
     fn hear(&mut self) {
         self.listened = self.listens;
         while readable(&self.sink.talk, Duration::ZERO).unwrap_or(false) {
@@ -472,12 +470,9 @@ fn watch(mut child: Child) -> io::Result<(Child, Process, u64)> {
         let start = process_start(child.id()).ok_or(io::ErrorKind::NotFound)?;
         Ok((process, start))
     });
-    match watched {
-        Ok((process, start)) => Ok((child, process, start)),
-        Err(e) => {
-            child.kill().ok();
-            child.wait().ok();
-            Err(e)
-        }
-    }
+    let (process, start) = watched.inspect_err(|_| {
+        child.kill().ok();
+        child.wait().ok();
+    })?;
+    Ok((child, process, start))
 }

@@ -9,33 +9,29 @@ use std::os::fd::{FromRawFd as _, OwnedFd, RawFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_abi as abi;
 use gradtop_import::Feed;
-use gradtop_store::{
-    Ending, Event, Manifest, Recorder, RunDir, State, Status, process_start, read_manifest, read_status,
-};
+use gradtop_store::{Ending, Event, Manifest, RunDir, State, Status, read_manifest, read_status};
 use rustix::process::Signal;
 use serde_json::json;
 
 use crate::command::client::{Client, GO, Shared, SinkEvent, read_lines, serve};
-use crate::command::keeper_link::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines, send};
+use crate::command::keeper_link::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines};
 use crate::command::process_tree::Tree;
-use crate::command::socket::{Address, is_own};
+use crate::command::socket::is_own;
 use crate::command::{feeds, run_processes};
 use crate::machine::process::{Process, leave};
-use crate::machine::{device, memory};
 use crate::run::console::Pump;
 use crate::run::control;
-use crate::run::keeper::report::{Outcome, Phase, Report};
-use crate::train::host_table;
+use crate::run::keeper::report::{Outcome, Phase, Report, send};
 use crate::train::session::{Session, bit};
 use crate::train::system::System;
-use crate::train::trainer::{End, take_over_stdio, with_log};
+use crate::train::trainer::{End, on_sigterm, open_session, take_over_stdio, with_log};
 use crate::train::watchdogs::Watchdogs;
 
 /// How often to check for requests.
@@ -65,7 +61,6 @@ fn failed(why: String) -> End {
     (Outcome::Failed, Some(why))
 }
 
-/// Takes an inherited descriptor.
 fn inherited(number: RawFd) -> Option<OwnedFd> {
     // SAFETY: only checks whether the descriptor is open.
     if unsafe { libc::fcntl(number, libc::F_SETFD, libc::FD_CLOEXEC) } != 0 {
@@ -81,11 +76,9 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
     let (Some(listener), Some(lines), Some(console)) = files else {
         return Err("the sink was started by hand".to_owned());
     };
-    let (session, manifest, first) = open_session(dir, address, begun)?;
+    let (session, manifest, first) = open(dir, address, begun)?;
     let total = manifest.command.as_ref().and_then(|command| command.total);
-    let terminated = Arc::new(AtomicBool::new(false));
-    signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone())
-        .map_err(|e| format!("SIGTERM cannot be handled: {e}"))?;
+    let terminated = on_sigterm()?;
     // Existing content is skipped before the command may start.
     let feeds = manifest.command.as_ref().map(|command| feeds::of(command, first.step, begun));
     let tree = Arc::new(std::sync::Mutex::new(None::<Tree>));
@@ -146,33 +139,17 @@ fn measuring(gpu: Option<String>, tree: Arc<std::sync::Mutex<Option<Tree>>>) -> 
 }
 
 /// Opens the run's log. Returns the session with the manifest and the first status.
-fn open_session(
-    dir: &Path,
-    address: &Path,
-    begun: bool,
-) -> Result<(&'static Session, Manifest, Status), String> {
+fn open(dir: &Path, address: &Path, begun: bool) -> Result<(&'static Session, Manifest, Status), String> {
     let run = RunDir::new(dir).hold().map_err(|e| e.to_string())?;
     let mut manifest = read_manifest(&run).map_err(|e| e.to_string())?;
-    let recorder = Recorder::open(&run, memory::recorder_options())
-        .map_err(|e| format!("the log cannot be opened: {e}"))?;
     // Saving state is the command's responsibility; whether it can resume was declared at its start.
     manifest.experiment.resumable = true;
-    let session = host_table::install(Session::new(run, &manifest, recorder)).ok_or("a sink records once")?;
-    let pid = std::process::id();
-    let before = read_status(&session.run).unwrap_or_default();
-    if begun && before.state == State::Paused {
+    let (session, mut first) = open_session(run, &manifest)?;
+    first.sink = Some(address.to_string_lossy().into_owned());
+    if begun && read_status(&session.run).is_ok_and(|before| before.state == State::Paused) {
         // A pause requested from the dead sink still applies.
         session.set_paused(true);
     }
-    let first = Status {
-        state: State::Starting,
-        trainer_pid: Some(pid),
-        trainer_start: process_start(pid),
-        sink: Some(address.to_string_lossy().into_owned()),
-        gpu: device::uuid_of(&manifest.device),
-        ..before
-    };
-    session.count_on_from(&first);
     let total = manifest.command.as_ref().and_then(|command| command.total);
     if total.is_some() || first.total > 0 {
         session.progress(first.done, total.unwrap_or(first.total), first.phase.as_deref());
@@ -194,7 +171,7 @@ fn end_log(session: &Session, address: &Path, talk: &UnixStream, ending: Option<
             (Outcome::Failed, why) => Ending { state: State::Failed, cause: why.clone() },
             _ => ending,
         });
-        drop(Address::adopt(address.to_owned()));
+        std::fs::remove_file(address).ok();
     }
     end
 }

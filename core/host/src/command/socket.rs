@@ -31,7 +31,6 @@ fn make_private(folder: &Path) -> io::Result<()> {
 pub(crate) struct Address(PathBuf);
 
 impl Address {
-    /// Listens at a new address.
     pub(crate) fn listen() -> io::Result<(Self, UnixListener)> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let folder = folder();
@@ -46,11 +45,6 @@ impl Address {
                 Err(e) => return Err(e),
             }
         }
-    }
-
-    /// Takes over an existing address, which is removed when this is dropped.
-    pub(crate) fn adopt(path: PathBuf) -> Self {
-        Self(path)
     }
 
     pub(crate) fn path(&self) -> &Path {

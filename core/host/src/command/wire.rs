@@ -22,7 +22,6 @@ pub(crate) enum Frame<'a> {
     LongLine,
 }
 
-/// A binary row.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Row<'a> {
     pub(crate) shape: u32,

@@ -91,13 +91,13 @@ fn remember(why: String) {
 }
 
 /// Runs a function of the table: checks the context, stores errors, and catches panics.
-fn guarded(ctx: *mut c_void, f: impl FnOnce(&'static Session) -> Call<Status>) -> Status {
+fn guarded(ctx: *mut c_void, f: impl FnOnce(&'static Session) -> Call) -> Status {
     let Some(session) = session(ctx) else {
         remember("ctx is not the one of the host table".to_owned());
         return abi::INVALID;
     };
     match catch_unwind(AssertUnwindSafe(|| f(session))) {
-        Ok(Ok(status)) => status,
+        Ok(Ok(())) => abi::OK,
         Ok(Err(refused)) => {
             remember(refused.why);
             refused.status
@@ -143,8 +143,7 @@ unsafe extern "C" fn series(ctx: *mut c_void, s: *const Series, out: *mut u32) -
         };
         let number = session.intern(&key)?;
         // SAFETY: null or the caller's memory for a u32.
-        unsafe { guard::write(out, number) }.map_err(bad("out"))?;
-        Ok(abi::OK)
+        unsafe { guard::write(out, number) }.map_err(bad("out"))
     })
 }
 
@@ -158,8 +157,7 @@ unsafe extern "C" fn log_metrics(
     guarded(ctx, |session| {
         // SAFETY: null or n points, valid during this call.
         let points = unsafe { guard::slice(points, n, u64::MAX) }.map_err(bad("the points"))?;
-        session.log(step, epoch, points)?;
-        Ok(abi::OK)
+        session.log(step, epoch, points)
     })
 }
 
@@ -201,8 +199,7 @@ unsafe extern "C" fn log_table(
             }
             copied.push(column);
         }
-        session.log_table(name, step, copied)?;
-        Ok(abi::OK)
+        session.log_table(name, step, copied)
     })
 }
 
@@ -277,8 +274,7 @@ unsafe extern "C" fn declare_figures(ctx: *mut c_void, toml: *const c_char) -> S
         let toml = unsafe { guard::text_ref(toml, FIGURES_LIMIT) }.map_err(bad("the figures"))?;
         // Few plugins look at the answer.
         let said = |e: &Refused| session.warn_once(&format!("figures were refused: {}", e.why));
-        session.declare_figures(toml).inspect_err(said)?;
-        Ok(abi::OK)
+        session.declare_figures(toml).inspect_err(said)
     })
 }
 
@@ -286,8 +282,7 @@ unsafe extern "C" fn log_text(ctx: *mut c_void, level: i32, text: *const c_char,
     guarded(ctx, |session| {
         // SAFETY: null or len bytes, valid during this call.
         let text = unsafe { guard::slice(text.cast::<u8>(), len, LOG_LIMIT) }.map_err(bad("the text"))?;
-        session.log_text(level, text)?;
-        Ok(abi::OK)
+        session.log_text(level, text)
     })
 }
 
@@ -295,7 +290,7 @@ unsafe extern "C" fn progress(ctx: *mut c_void, done: u64, total: u64, phase: *c
     guarded(ctx, |session| {
         if phase.is_null() {
             session.progress(done, total, None);
-            return Ok(abi::OK);
+            return Ok(());
         }
         // SAFETY: a C string, valid during this call.
         let phase = unsafe { guard::text_ref(phase, 200) }.map_err(bad("the phase"))?;
@@ -304,7 +299,7 @@ unsafe extern "C" fn progress(ctx: *mut c_void, done: u64, total: u64, phase: *c
         } else {
             session.progress(done, total, Some(phase));
         }
-        Ok(abi::OK)
+        Ok(())
     })
 }
 
@@ -314,7 +309,9 @@ unsafe extern "C" fn should_stop(ctx: *mut c_void) -> i32 {
 }
 
 unsafe extern "C" fn step_end(ctx: *mut c_void) -> Status {
-    guarded(ctx, |session| Ok(if session.step_end()? { abi::STOPPED } else { abi::OK }))
+    let mut stops = false;
+    let status = guarded(ctx, |session| session.step_end().map(|stop| stops = stop));
+    if stops { abi::STOPPED } else { status }
 }
 
 unsafe extern "C" fn should_checkpoint(ctx: *mut c_void) -> i32 {
@@ -333,8 +330,7 @@ unsafe extern "C" fn checkpoint(
             let dir = c_string(folder.as_os_str().as_bytes());
             // SAFETY: the plugin's own function with its own argument, on [main]; no lock of the session is held.
             unsafe { save(user, dir.as_ptr()) }
-        })?;
-        Ok(abi::OK)
+        })
     })
 }
 

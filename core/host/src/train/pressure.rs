@@ -2,33 +2,22 @@
 
 use std::fs;
 
-/// The metrics: name, unit and source.
-const KINDS: [(&str, &str, Source); 4] = [
-    ("cpu_pressure", "%", Source::Pressure("cpu")),
-    ("memory_pressure", "%", Source::Pressure("memory")),
-    ("io_pressure", "%", Source::Pressure("io")),
-    ("swapped_in", "B/s", Source::SwapIn),
+type Count = fn() -> Option<f64>;
+
+/// The metrics: name, unit, and what counts them, in hundredths of a second or in bytes; `None` if the kernel does not.
+const KINDS: [(&str, &str, Count); 4] = [
+    ("cpu_pressure", "%", || waited_for("cpu")),
+    ("memory_pressure", "%", || waited_for("memory")),
+    ("io_pressure", "%", || waited_for("io")),
+    ("swapped_in", "B/s", || {
+        let pages = swapped_in(&fs::read_to_string("/proc/vmstat").ok()?)?;
+        Some(pages * rustix::param::page_size() as f64)
+    }),
 ];
 
-#[derive(Clone, Copy)]
-enum Source {
-    /// `/proc/pressure/<what>`: microseconds during which at least one task waited.
-    Pressure(&'static str),
-    /// `/proc/vmstat`: pages read from swap.
-    SwapIn,
-}
-
-impl Source {
-    /// Returns the current total in hundredths of a second or in bytes; `None` if the kernel lacks it.
-    fn count(self) -> Option<f64> {
-        match self {
-            Self::Pressure(what) => some_total(&fs::read_to_string(format!("/proc/pressure/{what}")).ok()?),
-            Self::SwapIn => {
-                let pages = swapped_in(&fs::read_to_string("/proc/vmstat").ok()?)?;
-                Some(pages * rustix::param::page_size() as f64)
-            }
-        }
-    }
+/// Returns how long at least one task has waited for `what`.
+fn waited_for(what: &str) -> Option<f64> {
+    some_total(&fs::read_to_string(format!("/proc/pressure/{what}")).ok()?)
 }
 
 /// Parses `some avg10=0.00 avg60=0.00 avg300=0.00 total=123`, in hundredths of a second.
@@ -54,8 +43,8 @@ impl Pressure {
     /// bytes per second.
     pub(crate) fn since_last(&mut self, seconds: f64) -> Vec<(&'static str, &'static str, f64)> {
         let mut out = Vec::new();
-        for (at, (name, unit, source)) in KINDS.into_iter().enumerate() {
-            let now = source.count();
+        for (at, (name, unit, count)) in KINDS.into_iter().enumerate() {
+            let now = count();
             if let (Some(now), Some(before)) = (now, self.last[at]) {
                 let mut value = (now - before).max(0.0) / seconds;
                 if unit == "%" {

@@ -11,7 +11,6 @@ pub(crate) struct Speed {
     phase: Option<Phase>,
 }
 
-/// The current phase.
 #[derive(Debug)]
 struct Phase {
     name: Option<String>,
@@ -68,7 +67,6 @@ impl Speed {
         }
     }
 
-    /// Begins a phase.
     fn enter(&mut self, now: Instant, name: Option<String>, at: (Option<i64>, Option<u64>)) {
         let last = self.phase.take();
         let is_brief = |last: &Phase| now.saturating_duration_since(last.since) < BRIEF;

@@ -105,7 +105,8 @@ extern "C-unwind" fn train_and_leave(work: *mut c_void) -> *mut c_void {
     // SAFETY: the box from `on_bare_thread`, taken only once.
     let mut work = unsafe { Box::from_raw(work.cast::<Work>()) };
     crate::train::stack_overflow::say_on_overflow();
-    let (outcome, message) = train(&work.run, work.resume.as_ref(), &mut work.reporter);
+    let end = train(&work.run, work.resume.as_ref(), &mut work.reporter);
+    let (outcome, message) = end.unwrap_or_else(failed);
     let message = message.map(|text| {
         let (first, rest) = crate::text::first_line(&text);
         if !rest.is_empty() {
@@ -143,40 +144,44 @@ extern "C" fn close_lock() {
     unsafe { libc::close(LOCK.swap(-1, Ordering::AcqRel)) };
 }
 
-fn train(run: &RunDir, resume: Option<&ResumeFrom>, reporter: &mut Reporter) -> End {
-    let keeper = rustix::process::getppid();
+/// Returns a flag that SIGTERM sets.
+pub(crate) fn on_sigterm() -> Result<Arc<AtomicBool>, String> {
     let terminated = Arc::new(AtomicBool::new(false));
-    if let Err(e) = signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone()) {
-        return failed(format!("SIGTERM cannot be handled: {e}"));
-    }
-    let manifest = match read_manifest(run) {
-        Ok(manifest) => manifest,
-        Err(e) => return failed(e.to_string()),
-    };
-    let recorder = match Recorder::open(run, memory::recorder_options()) {
-        Ok(recorder) => recorder,
-        Err(e) => return failed(format!("the log cannot be opened: {e}")),
-    };
-    let Some(session) = host_table::install(Session::new(run.clone(), &manifest, recorder)) else {
-        return failed("a trainer trains once");
-    };
+    signal_hook::flag::register(signal_hook::consts::SIGTERM, terminated.clone())
+        .map_err(|e| format!("SIGTERM cannot be handled: {e}"))?;
+    Ok(terminated)
+}
+
+/// Opens the log of a run that this process records. Returns the session with the first status.
+pub(crate) fn open_session(run: RunDir, manifest: &Manifest) -> Result<(&'static Session, Status), String> {
+    let recorder = Recorder::open(&run, memory::recorder_options())
+        .map_err(|e| format!("the log cannot be opened: {e}"))?;
+    let session =
+        host_table::install(Session::new(run, manifest, recorder)).ok_or("a process records once")?;
     let pid = std::process::id();
     let first = Status {
         state: State::Starting,
         trainer_pid: Some(pid),
         trainer_start: process_start(pid),
         gpu: crate::machine::device::uuid_of(&manifest.device),
-        ..read_status(run).unwrap_or_default()
+        ..read_status(&session.run).unwrap_or_default()
     };
     session.count_on_from(&first);
+    Ok((session, first))
+}
+
+/// Trains from the first status to the last. An error is why it could not begin.
+fn train(run: &RunDir, resume: Option<&ResumeFrom>, reporter: &mut Reporter) -> Result<End, String> {
+    let keeper = rustix::process::getppid();
+    let terminated = on_sigterm()?;
+    let manifest = read_manifest(run).map_err(|e| e.to_string())?;
+    let (session, first) = open_session(run.clone(), &manifest)?;
     let system = System::new(first.gpu.clone());
     // Before any code of the plugin, so that a plugin that hangs while loading can be stopped too.
-    let watchdogs = match Watchdogs::start(session, first, manifest.clone(), terminated, keeper, system) {
-        Ok(watchdogs) => watchdogs,
-        Err(e) => return failed(format!("no thread can be started: {e}")),
-    };
+    let watchdogs = Watchdogs::start(session, first, manifest.clone(), terminated, keeper, system)
+        .map_err(|e| format!("no thread can be started: {e}"))?;
     handle_exit(reporter);
-    let end = run_plugin(session, &manifest, resume, reporter);
+    let end = run_plugin(session, &manifest, resume, reporter).unwrap_or_else(failed);
     reporter.phase(Phase::Finishing);
     session.end_training();
     let end = with_log(session, end, session.recorder.finish());
@@ -190,7 +195,7 @@ fn train(run: &RunDir, resume: Option<&ResumeFrom>, reporter: &mut Reporter) -> 
     if !lines.is_empty() {
         reporter.send(&Report::Events { lines });
     }
-    end
+    Ok(end)
 }
 
 /// Combines the end of training with the result of finishing the log.
@@ -231,37 +236,34 @@ extern "C" fn at_exit() {
     catch_unwind(AssertUnwindSafe(seal)).ok();
 }
 
+/// Runs the plugin. An error is why it could not train.
 fn run_plugin(
     session: &'static Session,
     manifest: &Manifest,
     resume: Option<&ResumeFrom>,
     reporter: &mut Reporter,
-) -> End {
+) -> Result<End, String> {
     reporter.phase(Phase::Loading);
-    let device = match manifest.device.strip_prefix("cuda:").map(str::parse::<i32>) {
-        None => -1,
-        Some(Ok(n)) => n,
-        Some(Err(_)) => return failed(format!("unknown device {:?}", manifest.device)),
-    };
+    let device = manifest.device.strip_prefix("cuda:").map_or(Ok(-1), str::parse::<i32>);
+    let device = device.map_err(|_| format!("unknown device {:?}", manifest.device))?;
     // The copy in the run's folder; libraries it searches for next to itself are next to the original.
-    let Some(recorded) = &manifest.plugin else { return failed("the run has no plugin") };
+    let recorded = manifest.plugin.as_ref().ok_or("the run has no plugin")?;
     let origin = Path::new(&recorded.original_path).parent().unwrap_or(Path::new("/"));
     let expected = resume.and_then(|r| r.trusted.as_deref()).unwrap_or(&recorded.sha256);
-    let opened = PluginFile::of_run(&session.run, expected);
-    let plugin = match opened.and_then(|file| load::open(file, origin, device >= 0)) {
-        Ok(plugin) => plugin,
-        Err(refusal) => return failed(format!("the run's plugin {refusal}")),
-    };
+    let plugin = PluginFile::of_run(&session.run, expected)
+        .and_then(|file| load::open(file, origin, device >= 0))
+        .map_err(|refusal| format!("the run's plugin {refusal}"))?;
     if device >= 0 && plugin.desc.needs_libtorch {
         match cuda::cuda_devices() {
             Ok(n) if device < i32::try_from(n).unwrap_or(i32::MAX) => {}
-            Ok(n) => return failed(format!("{}: CUDA sees {n} GPUs", manifest.device)),
-            Err(why) => return failed(format!("{}: {why}", manifest.device)),
+            Ok(n) => return Err(format!("{}: CUDA sees {n} GPUs", manifest.device)),
+            Err(why) => return Err(format!("{}: {why}", manifest.device)),
         }
     }
-    let Some((index, _)) = plugin.desc.experiment(manifest.experiment.plugin_id()) else {
-        return failed(format!("the run's plugin has no experiment {:?}", manifest.experiment.id));
-    };
+    let (index, _) = plugin
+        .desc
+        .experiment(manifest.experiment.plugin_id())
+        .ok_or_else(|| format!("the run's plugin has no experiment {:?}", manifest.experiment.id))?;
     let threads = i32::try_from(manifest.threads).unwrap_or(1);
     let host = host_table::table(session, manifest.seed.unwrap_or_default(), device, threads);
 
@@ -282,12 +284,12 @@ fn run_plugin(
     let status =
         unsafe { (plugin.create)(index, host, kv, n, resume_dir, &raw mut instance, &raw mut error) };
     if status != abi::OK {
-        return judge(session, status, &error, "create()");
+        return Ok(judge(session, status, &error, "create()"));
     }
     if instance.is_null() {
-        return failed("create() returned OK but no run");
+        return Err("create() returned OK but no run".to_owned());
     }
-    train_instance(session, &plugin, instance, reporter)
+    Ok(train_instance(session, &plugin, instance, reporter))
 }
 
 fn train_instance(
@@ -325,15 +327,9 @@ fn judge(session: &Session, status: abi::Status, error: &abi::Error, place: &str
         abi::PANIC => failed(format!("panicked: {message}")),
         _ if !message.is_empty() => failed(message),
         abi::FAILED => failed(format!("{place} failed and gave no reason")),
-        abi::INVALID | abi::UNSUPPORTED | abi::IO => failed(format!("{place} returned {}", word(status))),
+        abi::INVALID => failed(format!("{place} returned INVALID")),
+        abi::UNSUPPORTED => failed(format!("{place} returned UNSUPPORTED")),
+        abi::IO => failed(format!("{place} returned IO")),
         other => failed(format!("{place} returned {other}, which is not a status of the ABI")),
-    }
-}
-
-fn word(status: abi::Status) -> &'static str {
-    match status {
-        abi::INVALID => "INVALID",
-        abi::UNSUPPORTED => "UNSUPPORTED",
-        _ => "IO",
     }
 }

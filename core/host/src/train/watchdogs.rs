@@ -7,8 +7,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, HEARTBEAT, Kind, Manifest, Request, State, Status, Trouble, WITHDRAWN, Waiting, keep_reserve,
-    request, take_requests, write_status,
+    Event, HEARTBEAT, HeadlineValue, Kind, Manifest, Request, State, Status, Trouble, WITHDRAWN, Waiting,
+    keep_reserve, request, take_requests, write_status,
 };
 use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex};
@@ -448,27 +448,20 @@ impl Display {
     }
 }
 
-/// Returns whether two statuses are equivalent. NaN equals itself here, and a drifting time estimate is no change if no
-/// work was done.
+/// Returns whether two statuses are equivalent. NaN equals itself here, and times and rates that drift are no change.
 fn same(a: &Status, b: &Status) -> bool {
-    let still = a.done == b.done && a.step == b.step;
-    let headline = a.headline.len() == b.headline.len()
-        && a.headline
-            .iter()
-            .zip(&b.headline)
-            .all(|(a, b)| a.value.to_bits() == b.value.to_bits() && a.key == b.key);
-    still
-        && headline
-        && a.state == b.state
-        && a.epoch == b.epoch
-        && a.epochs_restart == b.epochs_restart
-        && a.phase == b.phase
-        && a.is_trained == b.is_trained
-        && a.total == b.total
-        && a.started == b.started
-        && a.rows == b.rows
-        && a.log_wait_ms == b.log_wait_ms
-        && a.waiting == b.waiting
-        && a.quiet_since == b.quiet_since
-        && a.outcome == b.outcome
+    let headline =
+        |a: &HeadlineValue, b: &HeadlineValue| a.value.to_bits() == b.value.to_bits() && a.key == b.key;
+    let drifting = |status: &Status| Status {
+        headline: Vec::new(),
+        updated: Timestamp::default(),
+        elapsed_s: None,
+        trained_s: None,
+        steps_per_s: None,
+        eta_s: None,
+        ..status.clone()
+    };
+    a.headline.len() == b.headline.len()
+        && a.headline.iter().zip(&b.headline).all(|(a, b)| headline(a, b))
+        && drifting(a) == drifting(b)
 }

@@ -2,7 +2,7 @@
 //! located, and how it ended.
 
 use std::fs::File;
-use std::io::{PipeReader, Read as _, Write as _};
+use std::io::{PipeReader, Read as _, Write};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -84,14 +84,19 @@ impl Reporter {
         if let Report::End { message: Some(message), .. } = &mut cut {
             *message = crate::text::clean_bytes(message.as_bytes(), MESSAGE_LIMIT);
         }
-        if let Ok(mut line) = serde_json::to_vec(&cut) {
-            line.push(b'\n');
-            self.0.write_all(&line).ok();
-        }
+        send(&mut self.0, &cut);
     }
 
     pub(crate) fn phase(&mut self, phase: Phase) {
         self.send(&Report::Phase { phase });
+    }
+}
+
+/// Sends a message as a line; a dead peer is ignored.
+pub(crate) fn send(mut to: impl Write, what: &impl Serialize) {
+    if let Ok(mut line) = serde_json::to_vec(what) {
+        line.push(b'\n');
+        to.write_all(&line).ok();
     }
 }
 
@@ -101,7 +106,6 @@ pub(crate) struct Heard {
     pub(crate) phase: Phase,
     pub(crate) exit: bool,
     pub(crate) end: Option<(Outcome, Option<String>)>,
-    /// Event lines to write.
     pub(crate) events: String,
 }
 

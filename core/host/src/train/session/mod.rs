@@ -58,6 +58,12 @@ impl From<StoreError> for Refused {
     }
 }
 
+impl From<Refused> for String {
+    fn from(refused: Refused) -> Self {
+        refused.why
+    }
+}
+
 pub(crate) type Call<T = ()> = Result<T, Refused>;
 
 /// How many different warnings of figures become events.
