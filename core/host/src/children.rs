@@ -9,7 +9,7 @@ use crate::launcher::take_over;
 use crate::machine::{device, signals};
 use crate::plugin::{describe, validate};
 use crate::run::keeper::invocation::{IN_JOB, ResumeFrom};
-use crate::run::keeper::{self, NoQueue, Queue};
+use crate::run::keeper::{self, Queue};
 use crate::run::queue::QueueRunner;
 use crate::train::trainer;
 
@@ -29,10 +29,11 @@ pub fn hidden_main(args: &[OsString]) -> Option<i32> {
         "__probe_cuda" => Some(device::probe_main(dir()?)),
         "__keeper" => {
             let resume = ResumeFrom::from_args(args);
-            let in_job = args.iter().any(|arg| arg == IN_JOB);
             // A keeper in a batch job must not start other runs on the job's machine.
-            let next: &mut dyn Queue = if in_job { &mut NoQueue } else { &mut QueueRunner::of(dir()?) };
-            Some(keeper::keeper_main(dir()?, resume.as_ref(), in_job, next))
+            let in_job = args.iter().any(|arg| arg == IN_JOB);
+            let mut next = (!in_job).then_some(QueueRunner::of(dir()?));
+            let next = next.as_mut().map(|next| next as &mut dyn Queue);
+            Some(keeper::keeper_main(dir()?, resume.as_ref(), next))
         }
         "__job" => {
             let token = args.get(2)?.to_string_lossy();

@@ -198,7 +198,6 @@ fn newer_or_older(found: u32) -> &'static str {
     }
 }
 
-/// Shortens a hash for display.
 fn short(hash: &str) -> String {
     if hash.is_empty() {
         "nothing".to_owned()
@@ -232,19 +231,11 @@ fn said(output: &str) -> String {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ParamError {
-    /// There is no such parameter.
-    #[error("there is no parameter {key:?}{}", near_or_all(near, all))]
+    /// There is no such parameter or preset.
+    #[error("there is no {what} {name:?}{}", near_or_all(near, all))]
     Unknown {
-        /// The key given.
-        key: String,
-        /// Similar keys.
-        near: Vec<String>,
-        /// All keys.
-        all: Vec<String>,
-    },
-    /// There is no such preset.
-    #[error("there is no preset {name:?}{}", near_or_all(near, all))]
-    UnknownPreset {
+        /// `parameter` or `preset`.
+        what: &'static str,
         /// The name given.
         name: String,
         /// Similar names.

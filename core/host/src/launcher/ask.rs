@@ -37,7 +37,7 @@ pub(crate) fn answer(
         _ => format!("{program} cannot be started: {e}"),
     };
     let input = input.map(file_of).transpose().map_err(failed)?;
-    let child = run_child(command, input.as_ref(), LIMIT).map_err(failed)?;
+    let child = run_child(command, input.as_ref(), LIMIT, false).map_err(failed)?;
     match child.status {
         Some(status) if status.success() => Ok((child.answer, child.output)),
         Some(status) => Err(refusal(program, &child.output, &how_it_ended(status))),

@@ -73,7 +73,6 @@ impl InJob {
     }
 }
 
-/// Asks Slurm about a job.
 fn known(id: u64) -> Option<Known> {
     jobs(Some(id)).ok()?.into_iter().find(|known| known.id == id)
 }

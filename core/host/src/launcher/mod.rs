@@ -22,15 +22,8 @@ pub(crate) mod take_over;
 pub struct Launcher {
     /// Its name.
     pub name: String,
-    kind: Kind,
-}
-
-#[derive(Debug, Clone)]
-enum Kind {
-    /// On this machine, immediately.
-    Local,
-    /// As a Slurm job.
-    Slurm(Slurm),
+    /// `None` if it starts them on this machine, immediately.
+    slurm: Option<Slurm>,
 }
 
 /// Launchers available without settings.
@@ -39,12 +32,12 @@ const BUILT_IN: [&str; 2] = ["local", "slurm"];
 impl Launcher {
     /// Returns the launcher of that kind without settings.
     pub fn built_in(name: &str) -> Option<Self> {
-        let kind = match name {
-            "local" => Kind::Local,
-            "slurm" => Kind::Slurm(Slurm::default()),
+        let slurm = match name {
+            "local" => None,
+            "slurm" => Some(Slurm::default()),
             _ => return None,
         };
-        Some(Self { name: name.to_owned(), kind })
+        Some(Self { name: name.to_owned(), slurm })
     }
 
     /// Returns the names of the launchers available without settings.
@@ -60,25 +53,22 @@ impl Launcher {
         let expected = || format!("the key kind must be {}, in quotes", BUILT_IN.join(" or "));
         let kind = table.get("kind").ok_or_else(expected)?;
         let mut launcher = kind.as_str().and_then(Self::built_in).ok_or_else(expected)?;
-        match &mut launcher.kind {
-            Kind::Slurm(slurm) => *slurm = Slurm::deserialize(table).map_err(|e| toml_message(&e))?,
-            Kind::Local if table.len() == 1 => {}
-            Kind::Local => return Err("a launcher of kind local has no other keys".to_owned()),
+        match &mut launcher.slurm {
+            Some(slurm) => *slurm = Slurm::deserialize(table).map_err(|e| toml_message(&e))?,
+            None if table.len() == 1 => {}
+            None => return Err("a launcher of kind local has no other keys".to_owned()),
         }
         Ok(Self { name: name.to_owned(), ..launcher })
     }
 
     /// Returns whether it starts runs immediately, as processes of this machine.
     pub fn is_local(&self) -> bool {
-        matches!(self.kind, Kind::Local)
+        self.slurm.is_none()
     }
 
     /// Returns `local` or `slurm`.
     pub fn kind(&self) -> &'static str {
-        match self.kind {
-            Kind::Local => "local",
-            Kind::Slurm(_) => "slurm",
-        }
+        if self.is_local() { "local" } else { "slurm" }
     }
 
     /// Starts or submits runs; several become one array. All get `tag`, if given, and at most `at_once` run at the same time.
@@ -86,22 +76,20 @@ impl Launcher {
     /// # Errors
     /// See [`crate::launch`] and [`crate::exec()`]. If the batch system refuses them, all are removed.
     pub fn start(&self, starts: &[Start], tag: Option<&str>, at_once: Option<u32>) -> Result<Vec<RunDir>> {
-        match &self.kind {
-            Kind::Slurm(slurm) => slurm.start(&self.name, starts, tag, at_once),
-            Kind::Local => starts
-                .iter()
-                .map(|start| {
-                    let run = match start {
-                        Start::Run(launch) => launch::launch(launch),
-                        Start::Exec(exec) => exec::exec(exec),
-                    }?;
-                    if let Some(tag) = tag {
-                        change_notes(&run, |notes| notes.add_tag(tag))?;
-                    }
-                    Ok(run)
-                })
-                .collect(),
+        if let Some(slurm) = &self.slurm {
+            return slurm.start(&self.name, starts, tag, at_once);
         }
+        let start = |start: &Start| {
+            let run = match start {
+                Start::Run(launch) => launch::launch(launch),
+                Start::Exec(exec) => exec::exec(exec),
+            }?;
+            if let Some(tag) = tag {
+                change_notes(&run, |notes| notes.add_tag(tag))?;
+            }
+            Ok(run)
+        };
+        starts.iter().map(start).collect()
     }
 
     /// Like [`crate::resume`]; in a batch system, an ended run waits for a job that continues it.
@@ -109,18 +97,15 @@ impl Launcher {
     /// # Errors
     /// See [`crate::resume`], or the batch system refuses.
     pub fn resume(&self, run: &RunDir, how: Resume) -> Result<Resumed> {
-        match &self.kind {
-            Kind::Local => resume::resume(run, how),
-            Kind::Slurm(slurm) => slurm.resume(&self.name, run, how),
+        match &self.slurm {
+            None => resume::resume(run, how),
+            Some(slurm) => slurm.resume(&self.name, run, how),
         }
     }
 
     /// Returns whether the programs it needs are installed.
     pub fn is_installed(&self) -> bool {
-        match &self.kind {
-            Kind::Local => true,
-            Kind::Slurm(_) => slurm::is_installed(),
-        }
+        self.is_local() || slurm::is_installed()
     }
 
     /// Checks whether a run could be started now, and describes when.
@@ -128,9 +113,6 @@ impl Launcher {
     /// # Errors
     /// Why a run could not be started.
     pub fn check(&self) -> Result<String, String> {
-        match &self.kind {
-            Kind::Local => Ok("this machine".to_owned()),
-            Kind::Slurm(slurm) => slurm.check(),
-        }
+        self.slurm.as_ref().map_or_else(|| Ok("this machine".to_owned()), Slurm::check)
     }
 }

@@ -27,7 +27,6 @@ use crate::run::launch::draw_seed;
 use crate::run::resume::{self, Resume, Resumed};
 use gradtop_store::NewRun;
 
-/// The program that submits jobs.
 const SUBMIT: &str = "sbatch";
 /// Expected start times further ahead than this are not reported.
 const FORESEEN: SignedDuration = SignedDuration::from_hours(365 * 24);

@@ -1,5 +1,6 @@
 //! How a batch job takes over its run when it starts.
 
+use std::convert::Infallible;
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
@@ -116,18 +117,11 @@ fn prepare(run: &RunDir, lock: &RunLock, token: &str, trust: bool) -> Result<Pre
 /// Becomes the keeper; returns the error if that fails. It must not be a child process, because Slurm signals only the
 /// processes of a task.
 fn become_keeper(run: &RunDir, lock: &RunLock, go_on: Option<&ResumeFrom>) -> HostError {
-    let failed = |e| HostError::io("start the keeper")(e);
-    let inherited = || {
-        let lock = lock.file().try_clone()?;
-        let said = std::io::stdout().as_fd().try_clone_to_owned()?;
-        Ok::<_, std::io::Error>((lock, said))
+    let begin = || {
+        let mut command = invocation::in_job(run, lock.file().try_clone()?, go_on);
+        command.stdout(Stdio::from(std::io::stdout().as_fd().try_clone_to_owned()?));
+        Err::<Infallible, _>(command.exec())
     };
-    match inherited() {
-        Ok((lock, said)) => {
-            let mut command = invocation::in_job(run, lock, go_on);
-            command.stdout(Stdio::from(said));
-            failed(command.exec())
-        }
-        Err(e) => failed(e),
-    }
+    let Err(e) = begin();
+    HostError::io("start the keeper")(e)
 }

@@ -13,7 +13,6 @@ use serde::Serialize;
 
 use crate::machine::process::leave_now;
 
-/// The result of a child process.
 pub(crate) struct Child {
     /// `None` if it timed out and was killed.
     pub(crate) status: Option<std::process::ExitStatus>,
@@ -23,21 +22,14 @@ pub(crate) struct Child {
     pub(crate) output: Vec<u8>,
 }
 
-/// Runs a child that answers on standard output within `limit`. `stdin` is its standard input.
-pub(crate) fn run_child(command: Command, stdin: Option<&File>, limit: Duration) -> std::io::Result<Child> {
-    run(command, stdin, limit, false)
-}
-
-/// Like [`run_child`], for several answers: the time limit applies to each.
-pub(crate) fn run_answering_child(
-    command: Command,
+/// Runs a child that answers on standard output within `limit`, or with `each` gives several answers, each within it.
+/// `stdin` is its standard input.
+pub(crate) fn run_child(
+    mut command: Command,
     stdin: Option<&File>,
     limit: Duration,
+    each: bool,
 ) -> std::io::Result<Child> {
-    run(command, stdin, limit, true)
-}
-
-fn run(mut command: Command, stdin: Option<&File>, limit: Duration, each: bool) -> std::io::Result<Child> {
     const ANSWER_LIMIT: usize = 64 << 20;
     const OUTPUT_LIMIT: usize = 64 << 10;
     // Detached from the terminal, so that a Ctrl-C meant for this program does not look like a crash of the plugin.

@@ -232,18 +232,23 @@ pub fn usable(lib: Option<&Path>) -> Result<u32, String> {
     }
 }
 
-/// Resolves a run's device to `-1` for the CPU or the number of a GPU, with the reason if gradtop chose it. `lib` is
-/// the folder of libtorch's libraries, for plugins that use libtorch.
+/// Resolves a run's device to the CPU or a GPU, with the reason if gradtop chose it. `lib` is the folder of libtorch's
+/// libraries, for plugins that use libtorch. `elsewhere` is set for a run on another machine, of which only is known whether it
+/// has a GPU.
 pub(crate) fn resolve(
     choice: DeviceChoice,
     uses_device: bool,
     lib: Option<&Path>,
-) -> Result<(i32, Option<String>), HostError> {
-    let cpu = |why: &str| Ok((-1, Some(why.to_owned())));
-    match choice {
-        DeviceChoice::Cpu => Ok((-1, None)),
-        DeviceChoice::Auto if !uses_device => cpu("the experiment uses no GPU"),
-        DeviceChoice::Auto => {
+    elsewhere: Option<bool>,
+) -> Result<(DeviceChoice, Option<String>), HostError> {
+    use DeviceChoice::{Auto, Cpu, Cuda};
+    let cpu = |why: &str| Ok((Cpu, Some(why.to_owned())));
+    let refuse = |why: String| Err(HostError::Device { device: choice.to_string(), why });
+    match (choice, elsewhere) {
+        (Auto, _) if !uses_device => cpu("the experiment uses no GPU"),
+        (Auto, Some(true)) => Ok((Cuda(0), Some("a GPU of its job".to_owned()))),
+        (Auto, Some(false)) => cpu("its job asks for no GPU"),
+        (Auto, None) => {
             // Without a working driver, CUDA need not be opened.
             let gpus = match gpus() {
                 Ok(gpus) => gpus,
@@ -253,37 +258,20 @@ pub(crate) fn resolve(
                 Ok(_) => {
                     let first = visible(&gpus).into_iter().next().flatten();
                     let first = first.and_then(|uuid| gpus.iter().find(|g| g.uuid == uuid));
-                    Ok((0, Some(first.map_or_else(|| "a GPU".to_owned(), |g| g.name.clone()))))
+                    Ok((Cuda(0), Some(first.map_or_else(|| "a GPU".to_owned(), |g| g.name.clone()))))
                 }
                 Err(why) => cpu(&why),
             }
         }
-        DeviceChoice::Cuda(n) => {
-            let refuse = |why: String| Err(HostError::Device { device: choice.to_string(), why });
-            if !uses_device {
-                return refuse("the experiment uses no GPU: run it with --device cpu".to_owned());
-            }
-            match usable(lib) {
-                Ok(count) if n < count => Ok((i32::try_from(n).unwrap_or(i32::MAX), None)),
-                Ok(count) => refuse(how_many(count)),
-                Err(why) => refuse(why),
-            }
+        (Cuda(_), _) if !uses_device => {
+            refuse("the experiment uses no GPU: run it with --device cpu".to_owned())
         }
-    }
-}
-
-/// Like [`resolve`], for a run on another machine, of which only is known whether it has a GPU.
-pub(crate) fn resolve_elsewhere(
-    choice: DeviceChoice,
-    uses_device: bool,
-    gpu: bool,
-) -> Result<(i32, Option<String>), HostError> {
-    match choice {
-        DeviceChoice::Cuda(_) if !uses_device => resolve(choice, uses_device, None),
-        DeviceChoice::Cuda(n) => Ok((i32::try_from(n).unwrap_or(i32::MAX), None)),
-        DeviceChoice::Auto if uses_device && gpu => Ok((0, Some("a GPU of its job".to_owned()))),
-        DeviceChoice::Auto if uses_device => Ok((-1, Some("its job asks for no GPU".to_owned()))),
-        DeviceChoice::Auto | DeviceChoice::Cpu => resolve(choice, uses_device, None),
+        (Cuda(n), None) => match usable(lib) {
+            Ok(count) if n < count => Ok((choice, None)),
+            Ok(count) => refuse(how_many(count)),
+            Err(why) => refuse(why),
+        },
+        (Cpu, _) | (Cuda(_), Some(_)) => Ok((choice, None)),
     }
 }
 
@@ -314,7 +302,7 @@ fn probe(lib: &Path) -> Result<u32, String> {
     }
     let mut command = program::command();
     command.arg("__probe_cuda").arg(lib);
-    let child = run_child(command, None, Duration::from_mins(1)).map_err(|e| e.to_string())?;
+    let child = run_child(command, None, Duration::from_mins(1), false).map_err(|e| e.to_string())?;
     let status = child.status.ok_or("CUDA did not answer within 60 s")?;
     let count = serde_json::from_slice::<Result<u32, String>>(&child.answer)
         .map_err(|_| format!("the check for CUDA ended with {}", how_it_ended(status)))??;
@@ -393,8 +381,8 @@ mod tests {
 
     #[test]
     fn an_experiment_without_a_device_runs_on_the_cpu_and_says_why() {
-        let (device, why) = resolve(DeviceChoice::Auto, false, None).unwrap();
-        assert_eq!((device, why.as_deref()), (-1, Some("the experiment uses no GPU")));
-        assert!(resolve(DeviceChoice::Cuda(0), false, None).is_err());
+        let (device, why) = resolve(DeviceChoice::Auto, false, None, None).unwrap();
+        assert_eq!((device, why.as_deref()), (DeviceChoice::Cpu, Some("the experiment uses no GPU")));
+        assert!(resolve(DeviceChoice::Cuda(0), false, None, None).is_err());
     }
 }

@@ -21,18 +21,19 @@ pub fn config_dir() -> Option<PathBuf> {
     user_dir("XDG_CONFIG_HOME", ".config")
 }
 
-/// Reads a cached value.
 pub(crate) fn recall<T: DeserializeOwned>(place: &Path) -> Option<T> {
     serde_json::from_slice(&std::fs::read(place).ok()?).ok()
 }
 
-/// Writes a value to the cache atomically. Failure is ignored.
+/// Writes a value to the cache. Failure is ignored.
 pub(crate) fn remember(place: &Path, answer: &impl Serialize) {
+    serde_json::to_vec(answer).ok().and_then(|text| write(place, &text).ok());
+}
+
+/// Writes a file of the cache atomically.
+pub(crate) fn write(place: &Path, text: &[u8]) -> std::io::Result<()> {
     let tmp = place.with_extension(format!("{}.tmp", std::process::id()));
-    let keep = || {
-        std::fs::create_dir_all(place.parent().unwrap_or(Path::new("/")))?;
-        std::fs::write(&tmp, serde_json::to_vec(answer)?)?;
-        std::fs::rename(&tmp, place)
-    };
-    keep().ok();
+    std::fs::create_dir_all(place.parent().unwrap_or(Path::new("/")))?;
+    std::fs::write(&tmp, text)?;
+    std::fs::rename(&tmp, place)
 }

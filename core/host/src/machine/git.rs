@@ -111,7 +111,7 @@ fn ask(top: &Path, args: &[&str]) -> Option<Result<Vec<u8>, String>> {
     for elsewhere in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"] {
         command.env_remove(elsewhere);
     }
-    let child = run_child(command, None, PATIENCE).ok()?;
+    let child = run_child(command, None, PATIENCE, false).ok()?;
     Some(match child.status {
         Some(status) if status.success() => Ok(child.answer),
         Some(_) => {

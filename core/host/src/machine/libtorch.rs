@@ -70,12 +70,7 @@ pub fn remember(torch: &Path) -> std::io::Result<()> {
     if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
         return Ok(());
     }
-    if let Some(cache) = path.parent() {
-        std::fs::create_dir_all(cache)?;
-    }
-    let fresh = path.with_extension(format!("{}.tmp", std::process::id()));
-    std::fs::write(&fresh, text)?;
-    std::fs::rename(&fresh, &path)
+    crate::machine::dirs::write(&path, text.as_bytes())
 }
 
 /// Returns the version of the libtorch in a library folder, from the `version.py` or `build-version` next to it.

@@ -2,7 +2,6 @@
 
 use std::fs;
 
-/// Returns the ids of all processes.
 pub(crate) fn pids() -> impl Iterator<Item = u32> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok())

@@ -35,23 +35,16 @@ struct Cached {
     program: (u64, i128),
     asked: SystemTime,
     sha256: String,
-    answer: Answer,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum Answer {
-    Offers(Box<PluginDesc>),
-    Refused(Refusal),
+    answer: Result<PluginDesc, Refusal>,
 }
 
 impl Cached {
     /// Returns whether it is still valid; a refusal only if it is newer than `since`.
     fn is_good(&self, since: Option<SystemTime>) -> bool {
         let known_for = match self.answer {
-            Answer::Offers(_) => return true,
-            Answer::Refused(Refusal::TimeOut { .. }) => SLOW,
-            Answer::Refused(_) => REFUSED,
+            Ok(_) => return true,
+            Err(Refusal::TimeOut(_)) => SLOW,
+            Err(_) => REFUSED,
         };
         self.asked.elapsed().is_ok_and(|age| age < known_for) && since.is_none_or(|since| self.asked >= since)
     }
@@ -96,10 +89,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
         && (&cached.file, cached.size, cached.changed, cached.program) == (&file, size, changed, program)
         && cached.is_good(since)
     {
-        return match cached.answer {
-            Answer::Offers(desc) => Ok((*desc, cached.sha256)),
-            Answer::Refused(refusal) => Err(refusal),
-        };
+        return cached.answer.map(|desc| (desc, cached.sha256));
     }
     // What can be decided without running anything needs neither a process nor a cache entry.
     let folder = file.parent().unwrap_or(Path::new("/"));
@@ -108,10 +98,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
         Some(gradtop_abi::ABI_MAJOR) => {}
         Some(found) => return Err(Refusal::OtherMajor(found)),
     }
-    let answer = match ask(plugin) {
-        Ok(desc) => Answer::Offers(Box::new(desc)),
-        Err(refusal) => Answer::Refused(refusal),
-    };
+    let answer = ask(plugin);
     let sha256 = plugin.sha256()?;
     let cached = Cached { file, size, changed, program, asked: SystemTime::now(), sha256, answer };
     // Do not cache the answer for a file that has changed in the meantime. Failure to write the cache is ignored.
@@ -120,10 +107,7 @@ fn described(plugin: &PluginFile, since: Option<SystemTime>) -> Result<(PluginDe
     {
         remember(&place, &cached);
     }
-    match cached.answer {
-        Answer::Offers(desc) => Ok((*desc, cached.sha256)),
-        Answer::Refused(refusal) => Err(refusal),
-    }
+    cached.answer.map(|desc| (desc, cached.sha256))
 }
 
 fn cache_file(file: &Path) -> Option<PathBuf> {
@@ -153,17 +137,16 @@ fn ask(plugin: &PluginFile) -> Result<PluginDesc, Refusal> {
     let mut command = program::command();
     command.arg("__describe").arg(plugin.path());
     let limit = time_out();
-    let child =
-        run_child(command, Some(plugin.file()), limit).map_err(|e| Refusal::Internal(e.to_string()))?;
+    let child = run_child(command, Some(plugin.file()), limit, false)
+        .map_err(|e| Refusal::Internal(e.to_string()))?;
     let Some(status) = child.status else {
         return Err(Refusal::TimeOut(limit.as_secs()));
     };
     match serde_json::from_slice(&child.answer) {
-        Ok(Answer::Offers(desc)) => Ok(*desc),
-        Ok(Answer::Refused(Refusal::NoDescriptor { index, .. })) => {
+        Ok(Err(Refusal::NoDescriptor { index, .. })) => {
             Err(Refusal::NoDescriptor { index, words: own_words(&child.output) })
         }
-        Ok(Answer::Refused(refusal)) => Err(refusal),
+        Ok(answer) => answer,
         Err(_) if !status.success() || child.answer.is_empty() => Err(Refusal::Died {
             how: crate::machine::signals::how_it_ended(status),
             output: last_words(&child.output)
@@ -183,12 +166,7 @@ fn own_words(output: &[u8]) -> String {
 /// Entry point of the child `gradtop __describe FILE`, with the open file as standard input. Writes the description or
 /// the refusal as JSON to standard output.
 pub(crate) fn describe_main(file: &Path) -> i32 {
-    answer_and_leave(|| {
-        Some(match open_stdin(file) {
-            Ok(plugin) => Answer::Offers(Box::new(plugin.desc)),
-            Err(refusal) => Answer::Refused(refusal),
-        })
-    })
+    answer_and_leave(|| Some(open_stdin(file).map(|plugin| plugin.desc)))
 }
 
 /// Opens the plugin passed as standard input, which was opened at `path`.
@@ -225,7 +203,7 @@ mod tests {
             program: (0, 0),
             asked: SystemTime::now() - Duration::from_secs(ago),
             sha256: String::new(),
-            answer: Answer::Refused(answer),
+            answer: Err(answer),
         };
         let slow = Refusal::TimeOut(10);
         for (refusal, good, old) in [(Refusal::NullEntry, 1, 10), (slow, 30, 100)] {

@@ -22,14 +22,7 @@ pub fn resolve_params(
         match experiment.presets.iter().find(|p| p.name == name) {
             Some(preset) => apply(experiment, &preset.values, &mut texts)?,
             None if name == "default" => {}
-            None => {
-                let all: Vec<String> = experiment.presets.iter().map(|p| p.name.clone()).collect();
-                return Err(ParamError::UnknownPreset {
-                    name: name.to_owned(),
-                    near: near(name, all.iter().map(String::as_str)),
-                    all,
-                });
-            }
+            None => return Err(unknown("preset", name, experiment.presets.iter().map(|p| &p.name))),
         }
     }
     apply(experiment, sets, &mut texts)?;
@@ -45,17 +38,16 @@ fn apply<'a>(
         if values[..i].iter().any(|(k, _)| k == key) {
             return Err(ParamError::Twice(key.clone()));
         }
-        let Some(at) = experiment.params.iter().position(|p| p.key == *key) else {
-            let all: Vec<String> = experiment.params.iter().map(|p| p.key.clone()).collect();
-            return Err(ParamError::Unknown {
-                key: key.clone(),
-                near: near(key, all.iter().map(String::as_str)),
-                all,
-            });
-        };
+        let at = experiment.params.iter().position(|p| p.key == *key);
+        let at = at.ok_or_else(|| unknown("parameter", key, experiment.params.iter().map(|p| &p.key)))?;
         texts[at] = value;
     }
     Ok(())
+}
+
+fn unknown<'a>(what: &'static str, name: &str, all: impl Iterator<Item = &'a String>) -> ParamError {
+    let all: Vec<String> = all.cloned().collect();
+    ParamError::Unknown { what, name: name.to_owned(), near: near(name, all.iter().map(String::as_str)), all }
 }
 
 /// Parses a parameter's value and checks its type, range and choices.

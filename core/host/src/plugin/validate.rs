@@ -10,7 +10,7 @@ use std::time::Duration;
 use gradtop_abi::{self as abi, Kv};
 use gradtop_store::ParamValue;
 
-use crate::machine::child::{Child, answer_and_leave, run_answering_child};
+use crate::machine::child::{Child, answer_and_leave, run_child};
 use crate::machine::last_words::last_words;
 use crate::machine::program;
 use crate::machine::signals::how_it_ended;
@@ -68,7 +68,7 @@ fn ask_child(plugin: &PluginFile, experiment: &str, sets: &[&Params]) -> Vec<Val
         command.args(set.iter().map(|(key, value)| format!("{key}={value}")));
     }
     let limit = time_out();
-    let child = match run_answering_child(command, Some(plugin.file()), limit) {
+    let child = match run_child(command, Some(plugin.file()), limit, true) {
         Ok(child) => child,
         // Perhaps too long for one command line.
         Err(_) if sets.len() > 1 => return ask_child(plugin, experiment, &sets[..1]),

@@ -147,7 +147,6 @@ impl Watching {
         }
     }
 
-    /// Lists the files in the folders.
     fn list(&mut self) {
         self.files = discover::files(&self.folders);
         let mut known = std::mem::take(&mut self.known);

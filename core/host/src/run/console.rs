@@ -221,7 +221,7 @@ impl Pump {
     }
 
     /// Called when the trainer has ended: reads what is left in the pipe without waiting for its end, as a leftover process may
-    /// hold it open. Returns the end of the output, to determine a cause. end. The last of the output, to look for a cause in.
+    /// hold it open. Returns the end of the output, to determine a cause.
     pub(crate) fn finish(self) -> Vec<u8> {
         self.ended.store(true, Ordering::Release);
         self.thread.join().unwrap_or_default()

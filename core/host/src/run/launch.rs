@@ -81,7 +81,7 @@ pub(crate) struct Source {
     plugin: PluginDesc,
     experiment: ExperimentDesc,
     lib: Option<PathBuf>,
-    device: i32,
+    device: DeviceChoice,
     device_reason: Option<String>,
     shared: Shared,
 }
@@ -106,10 +106,8 @@ impl Source {
             None
         };
         let experiment = experiment.clone();
-        let (device, device_reason) = match gpu {
-            None => device::resolve(launch.device, experiment.uses_device, lib.as_deref())?,
-            Some(gpu) => device::resolve_elsewhere(launch.device, experiment.uses_device, gpu)?,
-        };
+        let (device, device_reason) =
+            device::resolve(launch.device, experiment.uses_device, lib.as_deref(), gpu)?;
         let runs = std::path::absolute(&launch.runs).map_err(HostError::at("resolve", &launch.runs))?;
         let (first, shared) = (launch.clone(), Shared::default());
         Ok(Self { first, runs, file, sha256, plugin, experiment, lib, device, device_reason, shared })
@@ -168,7 +166,7 @@ impl Source {
         };
         let mut manifest = Manifest {
             seed: Some(launch.seed.unwrap_or_else(draw_seed)),
-            device: if *device < 0 { "cpu".to_owned() } else { format!("cuda:{device}") },
+            device: device.to_string(),
             device_reason: self.device_reason.clone(),
             threads: launch.threads.unwrap_or_else(default_threads).max(1),
             checkpoint_every_s: launch.checkpoint_every.as_secs_f64().ceil() as u64,

@@ -8,7 +8,8 @@ use gradtop_store::{
 };
 
 use crate::error::{HostError, Result};
-use crate::run::allowed::{Action, allowed};
+use crate::run::allowed::Action;
+use crate::run::control::ready;
 
 /// Renames a run in one step. Its manifest and its row for SQL are updated afterwards; until then, or if that fails,
 /// the folder's name counts.
@@ -17,8 +18,7 @@ use crate::run::allowed::{Action, allowed};
 /// The name is invalid or taken, or the run is active or may continue elsewhere.
 pub fn rename(run: &RunDir, name: &str) -> Result<RunDir> {
     validate_name(name)?;
-    let seen = view(run)?;
-    allowed(&seen, Action::Rename).map_err(HostError::not_allowed(run, Action::Rename))?;
+    let seen = ready(run, Action::Rename)?;
     let path = run.path();
     let to = path.with_file_name(format!("run={name}"));
     if to == path {

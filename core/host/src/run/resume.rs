@@ -181,7 +181,6 @@ pub fn may_resume(run: &RunDir, how: Resume) -> Result<()> {
 pub(crate) struct Trusted {
     /// What is recorded about it.
     message: String,
-    /// Its hash.
     hash: String,
 }
 

@@ -79,7 +79,6 @@ pub(crate) fn variable() -> (&'static str, Option<String>) {
     (VARIABLE, wanted.and_then(|alerts| serde_json::to_string(alerts).ok()))
 }
 
-/// What the thread is told.
 enum Told {
     /// Evaluate all rows, and answer once the alerts are written.
     Rows(Sender<()>),
@@ -262,7 +261,6 @@ impl Judge {
         }
     }
 
-    /// Evaluates the new rows.
     fn rows(&mut self) {
         let mut said: Vec<(usize, i64, String)> = Vec::new();
         let mut due = None;
@@ -327,7 +325,6 @@ impl Judge {
         self.events.flush().ok();
     }
 
-    /// Evaluates the pace of steps.
     fn pace(&mut self, step: i64, new: bool, slow: Option<Slow>) {
         let Some(at) = self.rules.iter().position(|armed| armed.rule == Rule::RateFell) else { return };
         let words = slow.map(|slow| {

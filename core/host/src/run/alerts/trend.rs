@@ -170,7 +170,6 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// Records the beginning of a series.
     pub(crate) fn begins(&mut self, time_us: i64) {
         self.newest = self.newest.max(time_us);
     }

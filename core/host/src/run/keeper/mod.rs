@@ -49,14 +49,9 @@ const SPINS: &str = "3000";
 const SPINNING: [&str; 2] = ["GOMP_SPINCOUNT", "OMP_WAIT_POLICY"];
 
 /// Entry point of `gradtop __keeper DIR [--resume CHECKPOINT] [--trust HASH]`. Standard input is the run's lock,
-/// standard output a pipe to the launcher. `next` starts queued runs. With `in_job`, Slurm has started the process,
-/// with the run's lock and a log instead of the pipe.
-pub(crate) fn keeper_main(
-    dir: &Path,
-    resume: Option<&ResumeFrom>,
-    in_job: bool,
-    next: &mut dyn Queue,
-) -> i32 {
+/// standard output a pipe to the launcher. `next` starts queued runs. Without it, Slurm has started the process, with the
+/// run's lock and a log instead of the pipe.
+pub(crate) fn keeper_main(dir: &Path, resume: Option<&ResumeFrom>, next: Option<&mut dyn Queue>) -> i32 {
     close_inherited();
     let Ok((lock, mut launcher)) = detach() else { return 1 };
     signals::unblock();
@@ -78,7 +73,6 @@ pub(crate) fn keeper_main(
         early,
         owner: owner.map(|owner| (owner, Instant::now())),
         reported: false,
-        in_job,
         job: None,
         next,
     };
@@ -97,8 +91,8 @@ pub(crate) fn keeper_main(
         owner.end(&run);
     }
     drop((lock, events));
-    if code == 0 {
-        // The launcher of a run that failed to start has locked the queue.
+    // The launcher of a run that failed to start has locked the queue.
+    if let Some(next) = next.filter(|_| code == 0) {
         next.ended();
     }
     if let Some(alerts) = alerts {
@@ -122,14 +116,6 @@ pub(crate) trait Queue {
     /// Called regularly while the keeper's run is active.
     fn look(&mut self);
     fn ended(&mut self);
-}
-
-/// A queue that starts nothing.
-pub(crate) struct NoQueue;
-
-impl Queue for NoQueue {
-    fn look(&mut self) {}
-    fn ended(&mut self) {}
 }
 
 /// Closes descriptors that the calling program left open over `exec`.
@@ -169,13 +155,12 @@ struct Keeper<'a> {
     owner: Option<(Owner, Instant)>,
     /// Whether the recording process has reported its end, with the rows that are lost.
     reported: bool,
-    in_job: bool,
     /// The keeper's batch job, set once the run is known.
     job: Option<InJob>,
-    next: &'a mut dyn Queue,
+    /// `None` in a batch job.
+    next: Option<&'a mut dyn Queue>,
 }
 
-/// A final state and its cause.
 type End = (State, Option<String>);
 
 impl Keeper<'_> {
@@ -183,7 +168,7 @@ impl Keeper<'_> {
     fn keep(&mut self, resume: Option<&ResumeFrom>) -> Result<bool, String> {
         let mut stopping = Stopping::listen(&self.run, self.terminated.clone(), self.early.clone())?;
         let manifest = read_manifest(&self.run).map_err(|e| e.to_string())?;
-        if self.in_job {
+        if self.next.is_none() {
             self.job = InJob::here(manifest.experiment.resumable, &self.early);
             stopping.in_job = self.job.is_some();
         }
@@ -282,7 +267,9 @@ impl Keeper<'_> {
             if !still_owns(&mut self.owner, &run, &pair) {
                 return Ok(None);
             }
-            self.next.look();
+            if let Some(next) = &mut self.next {
+                next.look();
+            }
         }
         let ended = pair.finish();
         let console = pump.finish();
@@ -324,7 +311,9 @@ impl Keeper<'_> {
             if !still_owns(&mut self.owner, &self.run, &process) {
                 return Ok(None);
             }
-            self.next.look();
+            if let Some(next) = &mut self.next {
+                next.look();
+            }
         }
         let ended = child.wait().map_err(|e| format!("cannot read how the trainer ended: {e}"))?;
         let console = pump.finish();

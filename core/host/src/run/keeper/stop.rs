@@ -39,7 +39,6 @@ pub(super) struct Stopping {
     /// When SIGTERM was sent, and the grace period before.
     terminated: Option<(Instant, Duration)>,
     killed_after: Option<Duration>,
-    /// Whether SIGTERM was received.
     got_term: Arc<AtomicBool>,
     /// Whether [`STOP_SIGNAL`] was received.
     asked: Arc<AtomicBool>,
