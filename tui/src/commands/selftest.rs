@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 use super::plugin::say_failed;
 use super::signals::Signals;
 use crate::config::seconds;
-use crate::conformance::selftest::{Compared, Memory, Subject};
+use crate::conformance::selftest::{Compared, Memory};
 use crate::conformance::tolerance::Tolerances;
-use crate::conformance::{Apart, Outcome, folder_for_runs};
+use crate::conformance::{Apart, Bench, Outcome, folder_for_runs};
 use crate::failure::Failure;
 use crate::print::table::{Table, Words};
 use crate::print::{self, clean};
@@ -59,11 +59,12 @@ pub(crate) fn run(args: &Args) -> Result<i32> {
             print::note(&format!("{}: {sides}", clean(&experiment.id)));
         }
         let tolerances = Tolerances::beside(library)?;
-        let subject = Subject { library, experiment, device, runs: runs.path(), limit };
-        let compared = subject.compare(&tolerances, &mut || signals.any())?;
+        let interrupted = &mut || signals.any();
+        let mut bench = Bench { library, experiment, runs: runs.path(), limit, device, interrupted };
+        let compared = bench.compare(&tolerances)?;
         // Killing one experiment is enough, if it lasts long enough to be killed.
         if experiment.resumable && !matches!(killed, Some(Outcome::Passed(_) | Outcome::Failed(_))) {
-            let outcome = subject.kill(&compared, &tolerances, &mut || signals.any())?;
+            let outcome = bench.kill(&compared, &tolerances)?;
             killed = Some(outcome.map(|said| format!("{}: {said}", experiment.id)));
         }
         tested.push((experiment, compared));

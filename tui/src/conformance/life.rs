@@ -20,8 +20,11 @@ const STRANGE_RUN: Duration = Duration::from_secs(10);
 
 /// Runs all parts, as far as the previous ones allow: the experiment accepts its defaults and presets; it accepts range ends and
 /// strange texts, or rejects them with a reason; a run completes; the same seed gives the same rows; a run can be paused and
-/// stopped; a stopped run resumes to the same rows, and so does a killed one.
-pub(super) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(&str, &Outcome)) -> Result<()> {
+/// stopped; a stopped run resumes to the same rows, and so does a killed one. Calls `report` after each part, with its name.
+///
+/// # Errors
+/// Something other than the experiment failed, or it was interrupted.
+pub(crate) fn live(bench: &mut Bench<'_>, report: &mut dyn FnMut(&str, &Outcome)) -> Result<()> {
     report("parameters", &parameters(bench)?);
     report("wrong parameters", &wrong_parameters(bench)?);
     let begun = Instant::now();

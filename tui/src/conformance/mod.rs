@@ -2,7 +2,7 @@
 //! reports violations; `gradtop selftest` compares a device with the CPU. As always, everything that calls the plugin is a
 //! separate process.
 
-mod life;
+pub(crate) mod life;
 mod rows;
 pub(crate) mod selftest;
 pub(crate) mod tolerance;
@@ -53,23 +53,6 @@ impl Outcome {
     }
 }
 
-/// Checks one experiment and calls `report` after each part, with its name. Runs are created in `runs` and may take `limit` each.
-///
-/// # Errors
-/// Something other than the experiment failed, or `interrupted` was set.
-pub(crate) fn check(
-    library: &Path,
-    experiment: &ExperimentDesc,
-    runs: &Path,
-    limit: Duration,
-    interrupted: &mut dyn FnMut() -> bool,
-    report: &mut dyn FnMut(&str, &Outcome),
-) -> Result<()> {
-    let device = DeviceChoice::Cpu;
-    let mut bench = Bench { library, experiment, runs, limit, device, interrupted };
-    life::live(&mut bench, report)
-}
-
 /// What the experiment did wrong, as opposed to any other error.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
@@ -93,13 +76,15 @@ fn outcome(part: Result<Outcome>) -> Result<Outcome> {
 }
 
 /// The set-up that one experiment is tested in.
-struct Bench<'a> {
-    library: &'a Path,
-    experiment: &'a ExperimentDesc,
-    runs: &'a Path,
-    limit: Duration,
-    device: DeviceChoice,
-    interrupted: &'a mut dyn FnMut() -> bool,
+pub(crate) struct Bench<'a> {
+    pub(crate) library: &'a Path,
+    pub(crate) experiment: &'a ExperimentDesc,
+    /// The folder in which runs are created.
+    pub(crate) runs: &'a Path,
+    /// The time limit of each run.
+    pub(crate) limit: Duration,
+    pub(crate) device: DeviceChoice,
+    pub(crate) interrupted: &'a mut dyn FnMut() -> bool,
 }
 
 /// The result of waiting for a run.

@@ -1,10 +1,9 @@
 //! `gradtop selftest`: compares an experiment on a device with the same on the CPU.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use gradtop_host::{DeviceChoice, ExperimentDesc, device};
+use gradtop_host::{DeviceChoice, device};
 
 use super::life;
 use super::rows::{Apart, Recorded, difference};
@@ -15,17 +14,6 @@ use super::{Bench, Outcome, Violation, outcome};
 const MEMORY_KEPT: u64 = 64 << 20;
 /// How long the driver may take to release memory.
 const MEMORY_WAIT: Duration = Duration::from_secs(10);
-
-/// An experiment and the device that it is tested on.
-pub(crate) struct Subject<'a> {
-    pub(crate) library: &'a Path,
-    pub(crate) experiment: &'a ExperimentDesc,
-    pub(crate) device: DeviceChoice,
-    /// The folder in which runs are created.
-    pub(crate) runs: &'a Path,
-    /// The time limit of each run.
-    pub(crate) limit: Duration,
-}
 
 pub(crate) struct Compared {
     pub(crate) outcome: Outcome,
@@ -44,30 +32,22 @@ impl Compared {
     }
 }
 
-impl Subject<'_> {
-    fn bench<'a>(&'a self, device: DeviceChoice, interrupted: &'a mut dyn FnMut() -> bool) -> Bench<'a> {
-        let Self { library, experiment, runs, limit, .. } = *self;
-        Bench { library, experiment, runs, limit, device, interrupted }
-    }
-
+impl Bench<'_> {
     /// Runs the experiment with one seed on the CPU and on the device and compares the last values of each metric within its
     /// tolerance. If the device is the CPU, all rows must be equal.
     ///
     /// # Errors
-    /// Something other than the experiment failed, or `interrupted` was set.
-    pub(crate) fn compare(
-        &self,
-        tolerances: &Tolerances,
-        interrupted: &mut dyn FnMut() -> bool,
-    ) -> Result<Compared> {
-        let mut bench = self.bench(DeviceChoice::Cpu, interrupted);
-        let (cpu, took) = match self.run_to_end(&mut bench, "cpu") {
+    /// Something other than the experiment failed, or it was interrupted.
+    pub(crate) fn compare(&mut self, tolerances: &Tolerances) -> Result<Compared> {
+        let device = std::mem::replace(&mut self.device, DeviceChoice::Cpu);
+        let on_cpu = self.whole_run("cpu");
+        self.device = device;
+        let (cpu, took) = match on_cpu {
             Ok(whole) => whole,
             Err(error) => return Compared::failed([None; 2], error),
         };
         let mut seconds = [Some(took.as_secs_f64()), None];
-        bench.device = self.device;
-        let (device, took) = match self.run_to_end(&mut bench, "device") {
+        let (device, took) = match self.whole_run("device") {
             Ok(whole) => whole,
             Err(error) => return Compared::failed(seconds, error),
         };
@@ -82,10 +62,10 @@ impl Subject<'_> {
         Ok(Compared { outcome, seconds, metrics, whole: Some((device, took)) })
     }
 
-    /// Runs the experiment to its end on the bench's device. Returns its rows and duration.
-    fn run_to_end(&self, bench: &mut Bench<'_>, side: &str) -> Result<(Recorded, Duration)> {
-        let (device, begun) = (bench.device, Instant::now());
-        let view = bench.run_to_end(&format!("{}-{side}", self.experiment.id));
+    /// Runs the experiment to its end. Returns its rows and duration.
+    fn whole_run(&mut self, side: &str) -> Result<(Recorded, Duration)> {
+        let (device, begun) = (self.device, Instant::now());
+        let view = self.run_to_end(&format!("{}-{side}", self.experiment.id));
         let view = view.map_err(|error| Violation::after(&format!("on {device}: "), error))?;
         let took = begun.elapsed();
         if view.manifest.device != device.to_string() {
@@ -95,26 +75,21 @@ impl Subject<'_> {
     }
 
     /// Kills a run on the device and resumes it: it must end like the uninterrupted one.
-    pub(crate) fn kill(
-        &self,
-        compared: &Compared,
-        tolerances: &Tolerances,
-        interrupted: &mut dyn FnMut() -> bool,
-    ) -> Result<Outcome> {
+    pub(crate) fn kill(&mut self, compared: &Compared, tolerances: &Tolerances) -> Result<Outcome> {
         let Some((whole, took)) = &compared.whole else {
             return Ok(Outcome::Skipped("there is no whole run".to_owned()));
         };
-        let mut bench = self.bench(self.device, interrupted);
+        let (device, experiment) = (self.device, self.experiment);
         let near = |whole: &Recorded, resumed: &Recorded| {
-            if self.device == DeviceChoice::Cpu {
+            if device == DeviceChoice::Cpu {
                 return life::as_uninterrupted(whole, resumed);
             }
-            match judge(whole.apart(resumed), &self.experiment.id, tolerances).0 {
+            match judge(whole.apart(resumed), &experiment.id, tolerances).0 {
                 Outcome::Failed(why) => Some(why),
                 _ => None,
             }
         };
-        outcome(life::kill(&mut bench, *took, whole, &near))
+        outcome(life::kill(self, *took, whole, &near))
     }
 }
 

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
+use gradtop_host::DeviceChoice;
 use serde_json::{Value, json};
 
 use super::{describe, offers, warn};
 use crate::commands::signals::Signals;
-use crate::conformance::{self, Outcome, folder_for_runs};
+use crate::conformance::life::live;
+use crate::conformance::{Bench, Outcome, folder_for_runs};
 use crate::failure::Failure;
 use crate::print::{self, clean};
 
@@ -50,8 +52,15 @@ pub(super) fn run(file: &Path, only: &[String], timeout: f64, json: bool) -> Res
                 print::line(&format!("  {part:<NAME$}{said}"));
             }
         };
-        let limit = Duration::from_secs_f64(timeout);
-        conformance::check(file, experiment, runs.path(), limit, &mut || signals.any(), &mut report)?;
+        let mut bench = Bench {
+            library: file,
+            experiment,
+            runs: runs.path(),
+            limit: Duration::from_secs_f64(timeout),
+            device: DeviceChoice::Cpu,
+            interrupted: &mut || signals.any(),
+        };
+        live(&mut bench, &mut report)?;
     }
     let kept = (failed > 0).then(|| runs.keep());
     if json {
