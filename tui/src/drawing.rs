@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
-use gradtop_chart::{Chart, Figure, csv, png, svg};
+use gradtop_chart::{Chart, Figure, cells, csv, png, svg};
 
 use crate::failure::Failure;
 use crate::files::{ends_as, is_stdout, replace};
@@ -48,6 +48,16 @@ impl Format {
             }
         })
     }
+}
+
+/// Draws a figure in the terminal, of this size or one that suits.
+pub(crate) fn print(figure: &Figure, width: Option<u16>, height: Option<u16>) {
+    let size = print::terminal().size;
+    let width = width.map(usize::from).or(size.map(|(width, _)| width)).unwrap_or(100);
+    // One line is left for the prompt.
+    let usual = size.map_or(30, |(_, height)| height.saturating_sub(1).min(40));
+    let height = height.map_or(usual, usize::from);
+    print::cells(&cells::figure(figure, width.max(20), height.max(8), print::theme()));
 }
 
 /// Writes drawings and reports them; several drawings go to separate files.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use gradtop_chart::{Chart, Figure, Points, Shape, cells, number};
+use gradtop_chart::{Chart, Figure, Points, Shape, number};
 use gradtop_store::View;
 use gradtop_store::figures::{self, Figure as Declared, MarkKind, Panel, Scale};
 
@@ -322,16 +322,11 @@ fn scaled(figure: &mut Declared, scale: Option<Scale>) {
 }
 
 fn to_terminal(charts: &[(String, Figure)], args: &Args) {
-    let size = print::terminal().size;
-    let width = args.width.map(usize::from).or(size.map(|(w, _)| w)).unwrap_or(100);
-    // One line is left for the prompt.
-    let height =
-        args.height.map(usize::from).or(size.map(|(_, h)| h.saturating_sub(1).min(40))).unwrap_or(30);
     for (i, (_, chart)) in charts.iter().enumerate() {
         if i > 0 {
             print::line("");
         }
-        print::cells(&cells::figure(chart, width.max(20), height.max(8), print::theme()));
+        drawing::print(chart, args.width, args.height);
     }
 }
 

@@ -12,12 +12,12 @@ use std::sync::atomic::AtomicBool;
 use anyhow::{Context as _, Result};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::colour::Paint;
-use gradtop_chart::{Axis, Chart, Figure, Mark, Shape, cells, number};
+use gradtop_chart::{Axis, Chart, Figure, Mark, Shape, number};
 use signal_hook::consts::SIGINT;
 
 use super::Context;
 use super::select::matching;
-use crate::drawing::{Format, write_all};
+use crate::drawing::{self, Format, write_all};
 use crate::failure::Failure;
 use crate::files::{Cannot as _, ends_as, keeps_existing, not_stdout, path_of, write_whole};
 use crate::print::table::{Table, Words};
@@ -31,8 +31,6 @@ use crate::sql::{literal, saved};
 const SEPARATOR: char = '\u{1f}';
 /// The most rows printed on a terminal.
 const ROWS: usize = 1000;
-/// Height of a plot if the terminal's is unknown.
-const LINES: usize = 30;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -402,8 +400,7 @@ fn plot(duckdb: &Asking<'_>, sql: &str, (x, y, by): (&str, &str, Option<&str>), 
         write_all(&[(y.to_owned(), of_runs)], &files)?;
         return Ok(0);
     }
-    let (width, height) = print::terminal().size.unwrap_or((100, LINES + 1));
-    print::cells(&cells::figure(&of_runs, width.max(20), height.clamp(9, 41) - 1, print::theme()));
+    drawing::print(&of_runs, None, None);
     Ok(0)
 }
 
