@@ -226,7 +226,7 @@ fn follow(
     if let Some(bar) = display.bar {
         bar.end();
     }
-    if let Err(e) = study.write_refused(runner.refused()) {
+    if let Err(e) = study.write_refused(&runner.refused) {
         // The results of the runs still have to be reported.
         print::warn(format!("{}; a later report will not list what was not started", with_causes(&e)));
     }
@@ -236,7 +236,7 @@ fn follow(
         return Ok(LEFT_RUNNING);
     }
     let code = runner::exit_code(&snapshot.entry_states, stopping);
-    let written = compose(study, report, runner.refused(), args);
+    let written = compose(study, report, &runner.refused, args);
     if json {
         final_line(study, code, written.as_deref().ok())?;
     } else {

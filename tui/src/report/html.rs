@@ -158,28 +158,25 @@ fn full_claim(claim: &Claim) -> String {
 }
 
 fn strength(words: &str) -> String {
-    if words.is_empty() {
-        return String::new();
-    }
-    format!("<span class=\"strength r{}\">{}</span> ", super::claims::rank(words), escape(words))
+    let rank = super::claims::rank(words);
+    unless_empty(words, |words| format!("<span class=\"strength r{rank}\">{words}</span> "))
 }
 
 /// The subject and statement of a claim.
 fn statement(claim: &Claim) -> String {
-    let about = Some(&claim.about).filter(|about| !about.is_empty());
-    let about = about.map(|about| format!("<b>{}:</b> ", escape(about)));
-    format!("{}{}", about.unwrap_or_default(), escape(&claim.words))
+    unless_empty(&claim.about, |about| format!("<b>{about}:</b> ")) + &escape(&claim.words)
 }
 
 fn part(class: &str, name: &str, words: &str, element: &str) -> String {
-    if words.is_empty() {
-        return String::new();
-    }
-    format!(" <{element} class=\"{class}\"><i>{name}:</i> {}</{element}>", escape(words))
+    unless_empty(words, |words| format!(" <{element} class=\"{class}\"><i>{name}:</i> {words}</{element}>"))
 }
 
 fn source_of(source: &[Span]) -> String {
     if source.is_empty() { String::new() } else { format!("<p class=\"source\">{}</p>\n", spans(source)) }
+}
+
+fn unless_empty(words: &str, html: impl FnOnce(String) -> String) -> String {
+    if words.is_empty() { String::new() } else { html(escape(words)) }
 }
 
 fn spans(spans: &[Span]) -> String {

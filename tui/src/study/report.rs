@@ -38,40 +38,6 @@ pub(crate) fn write(
     refused: &BTreeMap<String, String>,
     command: &str,
 ) -> Result<Written> {
-    let (document, odd) = compose(study, file, refused, command);
-    let figures = study.folder.join(FIGURES);
-    write_figures(&document, &figures)?;
-    let drawn = document.figures();
-    // Figures of an earlier report.
-    for file in std::fs::read_dir(&figures)?.flatten() {
-        let name = file.file_name().to_string_lossy().into_owned();
-        let stem = name.strip_suffix(".svg");
-        if stem.is_some_and(|stem| !stem.starts_with('.') && !drawn.iter().any(|f| f.name == stem)) {
-            std::fs::remove_file(file.path())?;
-        }
-    }
-    let (html, markdown) = (study.folder.join("report.html"), study.folder.join("report.md"));
-    replace(&markdown, markdown::page(&document, FIGURES).as_bytes())?;
-    replace(&html, html::page(&document).as_bytes())?;
-    Ok(Written { html, markdown, odd })
-}
-
-struct Composer<'a> {
-    study: &'a Study,
-    file: Option<&'a ReportFile>,
-    refused: &'a BTreeMap<String, String>,
-    command: &'a str,
-    entry_states: &'a [EntryState],
-    runs: BTreeMap<&'a str, RunSection<'a>>,
-    odd: Vec<String>,
-}
-
-fn compose(
-    study: &Study,
-    file: Option<&ReportFile>,
-    refused: &BTreeMap<String, String>,
-    command: &str,
-) -> (Document, Vec<String>) {
     let entry_states: Vec<EntryState> =
         study.plan.entries.iter().map(|entry| EntryState::of(study, entry)).collect();
     let mut runs = BTreeMap::new();
@@ -89,7 +55,31 @@ fn compose(
     }
     let mut composer = Composer { study, file, refused, command, entry_states: &entry_states, runs, odd };
     let document = composer.document();
-    (document, composer.odd)
+    let figures = study.folder.join(FIGURES);
+    write_figures(&document, &figures)?;
+    let drawn = document.figures();
+    // Figures of an earlier report.
+    for file in std::fs::read_dir(&figures)?.flatten() {
+        let name = file.file_name().to_string_lossy().into_owned();
+        let stem = name.strip_suffix(".svg");
+        if stem.is_some_and(|stem| !stem.starts_with('.') && !drawn.iter().any(|f| f.name == stem)) {
+            std::fs::remove_file(file.path())?;
+        }
+    }
+    let (html, markdown) = (study.folder.join("report.html"), study.folder.join("report.md"));
+    replace(&markdown, markdown::page(&document, FIGURES).as_bytes())?;
+    replace(&html, html::page(&document).as_bytes())?;
+    Ok(Written { html, markdown, odd: composer.odd })
+}
+
+struct Composer<'a> {
+    study: &'a Study,
+    file: Option<&'a ReportFile>,
+    refused: &'a BTreeMap<String, String>,
+    command: &'a str,
+    entry_states: &'a [EntryState],
+    runs: BTreeMap<&'a str, RunSection<'a>>,
+    odd: Vec<String>,
 }
 
 impl<'a> Composer<'a> {

@@ -43,7 +43,8 @@ pub(crate) struct Runner<'a> {
     tried: BTreeSet<String>,
     /// Entries in progress at the last poll.
     alive: BTreeSet<String>,
-    refused: BTreeMap<String, String>,
+    /// Why entries have no run.
+    pub(crate) refused: BTreeMap<String, String>,
     stopping: bool,
 }
 
@@ -109,11 +110,6 @@ impl<'a> Runner<'a> {
             refused: BTreeMap::new(),
             stopping: false,
         })
-    }
-
-    /// Why entries have no run.
-    pub(crate) fn refused(&self) -> &BTreeMap<String, String> {
-        &self.refused
     }
 
     /// Polls all runs, starts those that fit, and returns what happened.
