@@ -23,9 +23,6 @@ use gradtop_view::live::SeriesFilter;
 use gradtop_view::run::{json, state};
 use gradtop_view::runs::RunRow;
 
-/// Number of metrics named that are left out.
-const NAMED: usize = 8;
-
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Runs by name, or a filter as in the monitor: 'state:finished lr>1e-3'
@@ -79,12 +76,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 
 /// Notes which metrics are left out since only some experiments have them.
 pub(super) fn note_unshared(runs: &[ComparedRun]) {
-    let names: Vec<String> = unshared(runs).iter().map(|name| clean(name)).collect();
-    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    let more = names.len().saturating_sub(NAMED);
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let names: Vec<String> = unshared(runs).into_iter().collect();
     if !names.is_empty() {
-        print::note(&format!("left out, since only some of these experiments have them: {first}{more}"));
+        let first = select::abbreviated(&names, |name| clean(name));
+        print::note(&format!("left out, since only some of these experiments have them: {first}"));
         print::note("--metric NAME shows one");
     }
 }

@@ -94,11 +94,8 @@ fn takes(p: &ParamDesc) -> String {
     if p.kind == ParamKind::Choice {
         return p.choices.iter().map(|c| clean(c)).collect::<Vec<_>>().join(" | ");
     }
-    let mut text = p.kind.word().to_owned();
-    if let Some(range) = p.range() {
-        text = format!("{text} {range}");
-    }
-    text
+    let range = p.range().map(|range| format!(" {range}")).unwrap_or_default();
+    format!("{}{range}", p.kind.word())
 }
 
 fn details(plugin: &FoundPlugin, e: &ExperimentDesc) {

@@ -13,7 +13,7 @@ use crate::print::{self, clean};
 use gradtop_chart::number;
 use gradtop_view::list::filter::{self, Filter};
 
-/// The most runs named in a question.
+/// The most names in a sentence.
 const NAMED: usize = 8;
 
 /// Positional arguments that select runs.
@@ -75,7 +75,7 @@ pub(crate) fn allowing<T, E: std::fmt::Display>(
 ) -> Result<Vec<T>> {
     let matched = number::counted(views.len(), "run") + if views.len() == 1 { " matches" } else { " match" };
     let mut refused = None;
-    let allowed = |view| may(view).map_err(|why| refused.get_or_insert(why.to_string()).len()).ok();
+    let allowed = |view| may(view).map_err(|why| _ = refused.get_or_insert_with(|| why.to_string())).ok();
     let allowed: Vec<T> = views.into_iter().filter_map(allowed).collect();
     match refused {
         Some(why) if allowed.is_empty() => {
@@ -85,7 +85,7 @@ pub(crate) fn allowing<T, E: std::fmt::Display>(
     }
 }
 
-/// Lists the names of runs, abbreviated if there are many.
+/// Lists names of runs or metrics, abbreviated if there are many.
 pub(crate) fn abbreviated<R>(runs: &[R], name: impl Fn(&R) -> String) -> String {
     let names: Vec<String> = runs.iter().take(NAMED).map(name).collect();
     let more = if runs.len() > NAMED { format!(" and {} more", runs.len() - NAMED) } else { String::new() };

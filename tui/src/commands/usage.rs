@@ -78,8 +78,7 @@ impl Line<'_> {
         match self.error.kind() {
             ErrorKind::MissingRequiredArgument => {
                 let usage = self.error.get(ContextKind::Usage)?.to_string();
-                let usage = usage.trim_start_matches("Usage: ").lines().next()?.to_owned();
-                Some(usage)
+                Some(usage.trim_start_matches("Usage: ").lines().next()?.to_owned())
             }
             ErrorKind::InvalidValue => {
                 let Some(ContextValue::Strings(values)) = self.error.get(ContextKind::ValidValue) else {

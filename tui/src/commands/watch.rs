@@ -76,11 +76,6 @@ pub(crate) fn started(
         return Ok(0);
     }
     let output = (view.manifest.kind == Kind::Command && !json).then(|| (output, Look::default()));
-    watch(run, output, json, signals)
-}
-
-/// Watches until the run has ended or is left. Returns the exit code.
-fn watch(run: &RunDir, output: Option<(Follower, Look)>, json: bool, signals: &mut Signals) -> Result<i32> {
     let mut watcher = Watcher {
         run,
         json,

@@ -1,4 +1,4 @@
-//! A progress bar on standard error. Does nothing if that is not a terminal.
+//! A progress bar with lines below it on standard error. Does nothing if that is not a terminal.
 
 use std::time::{Duration, Instant};
 

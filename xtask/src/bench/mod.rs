@@ -26,28 +26,24 @@ enum With {
 }
 
 const PARTS: [Part; 9] = [
-    Part { name: "logging", what: "Logging ten metrics a step", with: With::Logging },
-    Part { name: "monitor", what: "The monitor", with: With::Monitor },
-    Part {
-        name: "training",
-        what: "Training the networks of function-fit",
-        with: With::Script("function_fit_vs_pytorch.py"),
-    },
-    Part { name: "cnn", what: "Training the LeNet of the report", with: With::Script("cnn_vs_pytorch.py") },
-    Part {
-        name: "mnist-mlp",
-        what: "Training a small perceptron, one and eight at once",
-        with: With::Script("mnist_mlp_vs_pytorch.py"),
-    },
-    Part {
-        name: "random-labels",
-        what: "Training on random labels",
-        with: With::Script("random_labels_vs_pytorch.py"),
-    },
-    Part { name: "hessians", what: "Exact Hessians", with: With::Script("hessians_vs_pytorch.py") },
-    Part { name: "jacobian", what: "Input-output Jacobians", with: With::Script("jacobian_vs_pytorch.py") },
-    Part { name: "instruments", what: "Training with instruments", with: With::Instruments },
+    part("logging", "Logging ten metrics a step", With::Logging),
+    part("monitor", "The monitor", With::Monitor),
+    part("training", "Training the networks of function-fit", With::Script("function_fit_vs_pytorch.py")),
+    part("cnn", "Training the LeNet of the report", With::Script("cnn_vs_pytorch.py")),
+    part(
+        "mnist-mlp",
+        "Training a small perceptron, one and eight at once",
+        With::Script("mnist_mlp_vs_pytorch.py"),
+    ),
+    part("random-labels", "Training on random labels", With::Script("random_labels_vs_pytorch.py")),
+    part("hessians", "Exact Hessians", With::Script("hessians_vs_pytorch.py")),
+    part("jacobian", "Input-output Jacobians", With::Script("jacobian_vs_pytorch.py")),
+    part("instruments", "Training with instruments", With::Instruments),
 ];
+
+const fn part(name: &'static str, what: &'static str, with: With) -> Part {
+    Part { name, what, with }
+}
 
 /// The parts of `monitor`, each of which takes a minute or two: drawing, and the program in a terminal.
 const MONITOR: [&str; 9] =

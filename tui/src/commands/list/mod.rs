@@ -118,13 +118,17 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     let damaged = super::count_damaged(&views);
     if args.json {
-        let all: Vec<Value> =
-            views.iter().zip(&damaged).map(|(view, damaged)| as_json(view, *damaged)).collect();
-        print::json(&all)?;
+        let as_json = |(view, damaged): (&View, &usize)| {
+            let mut fields = json::of(view);
+            fields.insert("damaged_files".into(), (*damaged).into());
+            fields
+        };
+        print::json(&views.iter().zip(&damaged).map(as_json).collect::<Vec<_>>())?;
     } else if views.is_empty() {
         // Runs that cannot be read are named above.
         if !incomplete {
-            empty(&runs);
+            print::line(&format!("No runs in {} yet.", print::short(&runs)));
+            print::line("Start one:  gradtop run EXPERIMENT     List experiments:  gradtop experiments");
         }
     } else {
         table(&views, &runs, &columns);
@@ -162,17 +166,6 @@ fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
         }
     }
     Ok(0)
-}
-
-fn as_json(view: &View, damaged: usize) -> Value {
-    let mut fields = json::of(view);
-    fields.insert("damaged_files".into(), damaged.into());
-    Value::Object(fields)
-}
-
-fn empty(runs: &Path) {
-    print::line(&format!("No runs in {} yet.", print::short(runs)));
-    print::line("Start one:  gradtop run EXPERIMENT     List experiments:  gradtop experiments");
 }
 
 fn table(views: &[View], runs: &Path, columns: &[String]) {

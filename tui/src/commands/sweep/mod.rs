@@ -95,7 +95,9 @@ pub(crate) fn run(context: &Context, mut args: Args) -> Result<i32> {
     let existing = of_sweep(context, &args.name)?;
     let (had, new): (Vec<Planned>, Vec<Planned>) =
         planned.into_iter().partition(|planned| existing.iter().any(|view| planned.is(view)));
-    new.iter().take(1).filter(|_| launcher.is_local()).for_each(|first| warn_of_device(&first.start));
+    if let Some(first) = new.first().filter(|_| launcher.is_local()) {
+        warn_of_device(&first.start);
+    }
     let (count, verb) = if args.dry_run {
         for planned in &new {
             print::line(&planned.in_words());
