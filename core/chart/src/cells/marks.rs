@@ -327,10 +327,32 @@ impl UnplottablePoints {
     }
 }
 
+/// The points without a position of each mark that has any.
+fn unplottable(chart: &Chart, domain: &Domain) -> Vec<(Option<String>, UnplottablePoints)> {
+    let of = |mark: &Mark| Some((mark.name.clone(), UnplottablePoints::of(mark, domain)?));
+    chart.marks.iter().filter_map(of).collect()
+}
+
+/// Returns a short note about values of 0 or less on a log axis, if there are no others without a position.
+pub(super) fn not_positive_note(chart: &Chart, domain: &Domain) -> Option<String> {
+    let found = unplottable(chart, domain);
+    let own = |(name, points): &(Option<String>, UnplottablePoints)| {
+        let is_other = points.points.keys().any(|odd| *odd != Unplottable::NotPositive);
+        let of_points = || (points.points.values().sum::<usize>() as u64, points.all as u64, false);
+        let (n, all, about) = match points.counted {
+            Some(ValueCount { all, not_positive, about, .. }) => (not_positive?, all, about),
+            None => of_points(),
+        };
+        let about = if about { "about " } else { "" };
+        (!is_other).then(|| format!("{} {about}{n} of {all}", name.as_deref().unwrap_or_default()))
+    };
+    let words: Vec<String> = found.iter().map(own).collect::<Option<_>>()?;
+    (!words.is_empty()).then(|| format!("≤ 0: {}", words.join(", ")))
+}
+
 /// Returns notes about points without a position, per mark or for all marks together, and about what lies beyond the axes.
 pub(crate) fn unplottable_notes(chart: &Chart, domain: &Domain) -> Vec<String> {
-    let of = |mark: &Mark| Some((mark.name.clone(), UnplottablePoints::of(mark, domain)?));
-    let found: Vec<_> = chart.marks.iter().filter_map(of).collect();
+    let found = unplottable(chart, domain);
     let name = |name: &Option<String>| name.as_deref().map(|n| format!("{n}  ")).unwrap_or_default();
     let mut notes: Vec<String> =
         found.iter().map(|(of, points)| format!("{}{}", name(of), points.in_words())).collect();

@@ -219,9 +219,14 @@ fn layout(
     look: Theme,
 ) -> Layout {
     let domain = Domain::of(chart);
-    // Very low charts with data omit the explanation of marks at the axis.
+    // Very low charts with data omit the explanation of marks at the axis, but not what a log axis leaves out.
     let low = chart.compact && known.y && height < EXPLAINED;
-    let odd = if low { Vec::new() } else { marks::unplottable_notes(chart, &domain) };
+    let brief = if chart.compact { marks::not_positive_note(chart, &domain) } else { None };
+    let odd = match (low, &brief) {
+        (false, _) => marks::unplottable_notes(chart, &domain),
+        (true, Some(brief)) if height + 1 == EXPLAINED => vec![brief.clone()],
+        (true, _) => Vec::new(),
+    };
     let mut notes = foot_notes(chart, &odd, width, look.glyphs.ascii());
     let strip = fields::field_of(chart).is_some_and(|f| f.range().is_some());
     if chart.compact {
@@ -231,6 +236,10 @@ fn layout(
         if notes.len() > room {
             // They share lines.
             let all: Vec<&str> = odd.iter().chain(&chart.notes).map(String::as_str).collect();
+            notes = wrapped(std::iter::once(&all.join("; ")), width, look.glyphs.ascii());
+        }
+        if let Some(brief) = brief.filter(|_| notes.len() > room) {
+            let all: Vec<&str> = std::iter::once(&brief).chain(&chart.notes).map(String::as_str).collect();
             notes = wrapped(std::iter::once(&all.join("; ")), width, look.glyphs.ascii());
         }
         let cut = notes.len() > room;
@@ -474,7 +483,10 @@ mod tests {
         let said = "one  ↓ ≤ 0 on a log axis: 1 of 3 points; two  ↓ ≤ 0 on a log axis: 1 of 3 points";
         let last = |drawn: String| drawn.lines().last().unwrap_or_default().to_owned();
         assert_eq!(last(drawn(90)), said.replace("  ", " "));
-        assert!(last(drawn(60)).starts_with("one ↓ ≤ 0 on a log axis: 1 of 3 points; two"));
+        // With still less room, in fewer words.
+        assert_eq!(last(drawn(60)), "≤ 0: one 1 of 3, two 1 of 3");
+        let low = text::plain(&chart(&both, (40, 7), Theme::default(), Style::default()));
+        assert_eq!(last(low), "≤ 0: one 1 of 3, two 1 of 3");
     }
 
     #[test]
