@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::canvas::Canvas;
 use super::captions;
 use super::glyph_of;
-use super::text::{fit, fit_apart, fit_ends, fit_words, width_of};
+use super::text::{fit, fit_distinct, fit_ends, fit_words, width_of};
 use super::theme::{Ink, Theme};
 use crate::domain::Domain;
 use crate::{Chart, Mark};
@@ -25,6 +25,8 @@ const MIN_NAME: usize = 4;
 const MIN_WORD: usize = 2;
 /// Width from which on a longer name is not worth more than the value it would displace.
 const READABLE_NAME: usize = 6;
+/// Minimum width of a title that is cut for a name.
+const CUT_TITLE: usize = 10;
 /// Minimum height of a small chart that has a line for the captions of its axes.
 const TALL: usize = 12;
 /// Minimum width that a title shares with captions for which it is shortened.
@@ -143,22 +145,27 @@ fn compact(canvas: &mut Canvas, chart: &Chart, look: Theme) -> Head {
             (Some(found), _) => (0, found),
             _ => {
                 // Some names are better than none: as short as they are still told apart.
-                let cut = |times: usize| series.cut(times * READABLE_NAME, Detail::Name);
-                let names = (2..8).find_map(cut);
+                let cut = |times: usize| series.cut(times * 3, Detail::Name);
+                let names = (2..15).find_map(cut);
                 (usize::from(below), names.unwrap_or_else(|| series.whole(Detail::Name)))
             }
         },
     };
     let needed = series.width(entries.detail, &entries.names);
-    let (start, room, own) = match row {
-        0 => {
-            let start = width - needed.min(beside);
-            (start, beside, start.saturating_sub(2))
-        }
-        _ => (0, width, width),
+    let overflow = needed > if row == 0 { beside } else { width };
+    // For the first name the title is cut further.
+    let first = if overflow { series.entry_width(0, entries.detail, &entries.names) + 2 } else { 0 };
+    let first = first + width_of(&more(series.marks.len() - 1, ascii));
+    let beside = if overflow { beside.max(first.min(width.saturating_sub(CUT_TITLE + 2))) } else { beside };
+    let (start, own) = if row == 0 {
+        let start = width - needed.min(beside);
+        (start, start.saturating_sub(2))
+    } else {
+        (0, width)
     };
     let captioned = !heading(canvas, chart, own, ascii);
-    series.draw(canvas, &entries, (start, row), needed > room, look);
+    let last = if overflow { Some(row + usize::from(below)) } else { None };
+    let row = series.draw(canvas, &entries, (start, row), last, look);
     Head { rows: row + 1, captioned }
 }
 
@@ -239,28 +246,32 @@ impl<'a> SeriesList<'a> {
         let names = if each < MIN_NAME {
             fit_words(&all, each, self.ascii).collect::<Option<Vec<_>>>()?
         } else {
-            fit_apart(&all, each, self.ascii)
+            fit_distinct(&all, each, self.ascii)
         };
         let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
         (distinct(&names) == distinct(&self.names)).then_some(Entries { detail, names })
     }
 
-    /// Draws the entries; with `overflow`, as many as fit, and the number of the others.
+    /// Draws the entries in one row; with a `last` row, as many as fit down to it, and the number of the others. Returns the
+    /// row of the last one.
     fn draw(
         &self,
         canvas: &mut Canvas,
         entries: &Entries,
-        (mut x, row): (usize, usize),
-        overflow: bool,
+        (mut x, mut row): (usize, usize),
+        last: Option<usize>,
         look: Theme,
-    ) {
+    ) -> usize {
         let (width, detail) = (canvas.width(), entries.detail);
         for (i, mark) in self.marks.iter().enumerate() {
             let left = self.marks.len() - i;
             let more = more(left, self.ascii);
-            let needed =
-                self.entry_width(i, detail, &entries.names) + if left > 1 { 2 + width_of(&more) } else { 0 };
-            if overflow && x + needed > width {
+            let needed = self.entry_width(i, detail, &entries.names);
+            if last.is_some_and(|last| row < last) && x > 0 && x + needed > width {
+                (x, row) = (0, row + 1);
+            }
+            let rest = if left > 1 { 2 + width_of(&more) } else { 0 };
+            if last == Some(row) && x + needed + rest > width {
                 canvas.text(x.min(width.saturating_sub(width_of(&more))), row, &more, Ink::Dim);
                 break;
             }
@@ -274,6 +285,7 @@ impl<'a> SeriesList<'a> {
             }
             x += 2;
         }
+        row
     }
 }
 
@@ -381,6 +393,31 @@ mod tests {
         assert!(
             !names_entry("loss of all", "loss") && !names_entry("loss", "") && !names_entry("loss", "train")
         );
+    }
+
+    #[test]
+    fn of_many_long_names_a_low_chart_shows_as_many_as_have_room() {
+        let named = |n: i32| {
+            let (batch, lr) = ([32, 64, 128][n as usize % 3], ["0.001", "0.003", "0.01"][n as usize / 3 % 3]);
+            let optimizer = if n < 9 { "adam" } else { "sgd" };
+            Mark {
+                name: Some(format!("points 2000, batch {batch}, optimizer {optimizer}, lr {lr}")),
+                ..Mark::new(
+                    (crate::colour::Paint::Slot(0), 0),
+                    crate::Shape::Line { x: vec![0.0, 1.0], y: vec![0.0, 1.0] },
+                )
+            }
+        };
+        let title = Some("loss deep · sinc".to_owned());
+        let chart = Chart { marks: (0..16).map(named).collect(), title, compact: true, ..Chart::default() };
+        let look = Theme::default();
+        let head = |size: (usize, usize)| {
+            let drawn = crate::cells::text::plain(&crate::cells::chart(&chart, size, look, look.bold()));
+            drawn.lines().take_while(|line| !line.contains(['│', '┤'])).map(str::to_owned).collect::<Vec<_>>()
+        };
+        assert_eq!(head((40, 7)), ["loss deep …  ● …32…adam…0.001  … 15 more"]);
+        let high = head((80, 16));
+        assert_eq!((high.len(), high.concat().matches("adam").count()), (3, 8), "{high:#?}");
     }
 
     #[test]

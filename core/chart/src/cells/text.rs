@@ -120,9 +120,8 @@ pub fn fit_ends(text: &str, width: usize, ascii: bool) -> String {
     fit(text, width - width_of(end), ascii) + end
 }
 
-/// Truncates names to `width` columns so that different names stay distinguishable as far as possible: in the middle
-/// or, if that makes several equal, at their common prefix.
-pub fn fit_distinct(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
+/// Truncates names to `width` columns in the middle or, if that makes several equal, at their common prefix.
+fn fit_letters(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     let cut: Vec<String> = names.iter().map(|name| fit_ends(name, width, ascii)).collect();
     let own = |i: usize| {
         if cut[i] == names[i] {
@@ -154,8 +153,9 @@ pub fn fit_distinct(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
 /// What separates the words of a name.
 const SEPARATORS: [char; 6] = [' ', '-', '_', '/', ',', '='];
 
-/// Of more names, words are not tried out one by one.
+/// Of more names, words are not tried out one by one, and of still more only letters are left out.
 const MANY: usize = 64;
+const MOST: usize = 256;
 
 /// Splits a name into words, each with the separators behind it.
 fn words(name: &str) -> Vec<&str> {
@@ -174,10 +174,14 @@ fn words(name: &str) -> Vec<&str> {
     words
 }
 
-/// Like [`fit_distinct`], for names that are read as a list: of their words, those that most names share are left out
-/// first.
-pub fn fit_apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
-    let letters = fit_distinct(names, width, ascii);
+/// Truncates names to `width` columns so that different names stay distinguishable as far as possible: of their words, those
+/// that most names share are left out first; where few words would be left, letters are left out instead.
+pub fn fit_distinct(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
+    let letters = fit_letters(names, width, ascii);
+    let differ = names.windows(2).any(|pair| pair[0] != pair[1]);
+    if !differ || names.len() > MOST || names.iter().all(|name| width_of(name) <= width) {
+        return letters;
+    }
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for text in &letters {
         *counts.entry(text).or_default() += 1;
@@ -186,7 +190,10 @@ pub fn fit_apart(names: &[&str], width: usize, ascii: bool) -> Vec<String> {
     let own = |((words, told), letters): ((Option<String>, bool), &String)| {
         words.filter(|_| told || counts[letters.as_str()] > 1).unwrap_or_else(|| letters.clone())
     };
-    without_words(names, width, ascii).zip(&letters).map(own).collect()
+    let words: Vec<String> = without_words(names, width, ascii).zip(&letters).map(own).collect();
+    let kinds = |texts: &[String]| texts.iter().collect::<BTreeSet<_>>().len();
+    let used = |texts: &[String]| texts.iter().map(|text| width_of(text)).sum::<usize>();
+    if used(&words) * 3 < used(&letters) * 2 && kinds(&words) <= kinds(&letters) { letters } else { words }
 }
 
 /// Leaves out words of names so that they fit into `width` columns; `None` for a name that would then not be told apart.
@@ -367,13 +374,14 @@ mod tests {
         let middle = [format!("{begin}-one-{begin}"), format!("{begin}-two-{begin}")];
         let names: Vec<&str> = ends.iter().chain(&middle).map(String::as_str).chain(["short"]).collect();
         for width in 6..50 {
-            let cut = fit_distinct(&names, width, false);
-            let distinct: BTreeSet<_> = cut.iter().collect();
-            assert_eq!(distinct.len(), names.len(), "{width}: {cut:?}");
-            assert!(cut.iter().all(|name| width_of(name) <= width));
+            for cut in [fit_letters(&names, width, false), fit_distinct(&names, width, false)] {
+                let distinct: BTreeSet<_> = cut.iter().collect();
+                assert_eq!(distinct.len(), names.len(), "{width}: {cut:?}");
+                assert!(cut.iter().all(|name| width_of(name) <= width));
+            }
         }
-        assert_eq!(fit_distinct(&["same", "same"], 3, true), ["s~e", "s~e"]);
-        fit_distinct(&["éa長", "éb", "e\u{301}長長長", ""], 2, false);
+        assert_eq!(fit_letters(&["same", "same"], 3, true), ["s~e", "s~e"]);
+        fit_letters(&["éa長", "éb", "e\u{301}長長長", ""], 2, false);
     }
 
     #[test]
@@ -412,29 +420,29 @@ mod tests {
         assert_eq!(found(texts[5]), ["123456"]);
         // What is left is worth its room.
         let names = ["a-run-lr0.1-batch-64-of-a", "a-run-lr0.1-batch-32-of-b", "a-run-lr0.2-batch-64-of-a"];
-        assert_eq!(fit_distinct(&names, 9, false), ["…0.1-…f-a", "a-ru…of-b", "…0.2-…f-a"]);
+        assert_eq!(fit_letters(&names, 9, false), ["…0.1-…f-a", "a-ru…of-b", "…0.2-…f-a"]);
         assert_eq!(fit("lr 0.125", 7, false), "lr …");
         assert_eq!(fit("0.125   ", 6, false), "0.125 ");
         assert_eq!(fit_ends("model-lr0.001", 8, false), "mo…0.001");
-        assert_eq!(fit_distinct(&["lr 0.1", "lr 0.2"], 4, false), ["…0.1", "…0.2"]);
+        assert_eq!(fit_letters(&["lr 0.1", "lr 0.2"], 4, false), ["…0.1", "…0.2"]);
     }
 
     #[test]
     fn of_names_that_begin_alike_the_words_are_kept_that_differ() {
         let groups = ["mixture mixed-by-halves", "mixture mixed-by-quarters"];
-        assert_eq!(fit_apart(&groups, 11, false), ["…by-halves", "…quarters"]);
-        assert_eq!(fit_apart(&groups, 23, true), ["mixture mixed-by-halves", "~mixed-by-quarters"]);
+        assert_eq!(fit_distinct(&groups, 11, false), ["…by-halves", "…quarters"]);
+        assert_eq!(fit_distinct(&groups, 23, true), ["mixture mixed-by-halves", "~mixed-by-quarters"]);
         let runs = ["fit-sgd-lr0.1-seed1", "fit-sgd-lr0.01-seed2", "fit-sgd-lr0.1-seed3"];
-        assert_eq!(fit_apart(&runs, 6, false), ["…seed1", "…seed2", "…seed3"]);
-        assert_eq!(fit_apart(&runs, 12, false), ["…lr0.1-seed1", "…seed2", "…lr0.1-seed3"]);
-        assert_eq!(fit_apart(&["a b", "c d", ""], 2, false), ["…b", "…d", ""]);
-        let cut = fit_apart(&["lr 0.1, batch 8", "lr 0.1, batch 16", "lr 0.01, batch 8"], 9, false);
+        assert_eq!(fit_distinct(&runs, 6, false), ["…seed1", "…seed2", "…seed3"]);
+        assert_eq!(fit_distinct(&runs, 12, false), ["…lr0.1-seed1", "…seed2", "…lr0.1-seed3"]);
+        assert_eq!(fit_distinct(&["a b", "c d", ""], 2, false), ["…b", "…d", ""]);
+        let cut = fit_distinct(&["lr 0.1, batch 8", "lr 0.1, batch 16", "lr 0.01, batch 8"], 9, false);
         assert_eq!(cut.iter().collect::<BTreeSet<_>>().len(), 3, "{cut:?}");
         assert!(cut.iter().all(|name| width_of(name) <= 9), "{cut:?}");
-        assert!(fit_apart(&[], 5, false).is_empty());
+        assert!(fit_distinct(&[], 5, false).is_empty());
         // What is shared at the end or in the middle is left out, too.
         let ends = ["critical: all 2000 steps", "critical: 100 or more steps", "critical: 10 or fewer steps"];
-        assert_eq!(fit_apart(&ends, 15, false), ["…all 2000 steps", "…100 or more…", "…10 or fewer…"]);
+        assert_eq!(fit_distinct(&ends, 15, false), ["…all 2000 steps", "…100 or more…", "…10 or fewer…"]);
         let two = [
             "batch 64, lr 0.001",
             "batch 256, lr 0.001",
@@ -443,11 +451,11 @@ mod tests {
             "parted at step 50",
         ];
         assert_eq!(
-            fit_apart(&two, 14, false),
+            fit_distinct(&two, 14, false),
             ["…64, lr 0.001", "…256, lr 0.001", "…64, lr 0.01", "…at step 0", "…at step 50"]
         );
         assert_eq!(
-            fit_apart(&two, 10, false),
+            fit_distinct(&two, 10, false),
             ["…64…0.001", "…256…0.001", "…64…0.01", "…at step 0", "…step 50"]
         );
     }
@@ -458,9 +466,9 @@ mod tests {
             |batch, optimizer, lr| format!("batch {batch}, optimizer {optimizer}, lr {lr}, steps 5000");
         let settings = [32, 64].map(|b| ["sgd", "adam"].map(|o| [0.001, 0.003].map(|lr| name(b, o, lr))));
         let all: Vec<&str> = settings.iter().flatten().flatten().map(String::as_str).collect();
-        assert_eq!(fit_apart(&all, 15, false)[..2], ["…32…sgd…0.001…", "…32…sgd…0.003…"]);
+        assert_eq!(fit_distinct(&all, 15, false)[..2], ["…32…sgd…0.001…", "…32…sgd…0.003…"]);
         for width in 13..60 {
-            let cut = fit_apart(&all, width, false);
+            let cut = fit_distinct(&all, width, false);
             assert_eq!(cut.iter().collect::<BTreeSet<_>>().len(), all.len(), "{width}: {cut:?}");
             for (text, name) in cut.iter().zip(&all) {
                 let told = name.split([' ', ',']).filter(|word| !["", "steps", "5000"].contains(word));
@@ -472,12 +480,26 @@ mod tests {
     }
 
     #[test]
+    fn a_name_of_which_one_word_would_be_left_is_cut_in_the_middle() {
+        let names = ["function-fit-58", "function-fit-59", "stp"];
+        assert_eq!(fit_distinct(&names, 6, false), ["fun…58", "fun…59", "stp"]);
+        assert_eq!(fit_distinct(&names, 8, false), ["…fit-58", "…fit-59", "stp"]);
+        assert_eq!(fit_distinct(&names, 15, false), names);
+    }
+
+    #[test]
     fn names_that_cannot_be_told_apart_by_their_values_at_least_read_differently() {
-        let name = |steps, batch, lr| format!("steps {steps}, batch {batch}, optimizer adam, lr {lr}");
-        let all = [10_000, 2_000].map(|s| [32, 64].map(|b| [0.001, 0.003].map(|lr| name(s, b, lr))));
-        let all: Vec<&str> = all.iter().flatten().flatten().map(String::as_str).collect();
-        let all = [&all[..], &["steps 10000, batch 64, optimizer sgd, lr 0.001"]].concat();
-        let cut = fit_apart(&all, 15, false);
+        // Of these groups four values are needed for some, which have no room.
+        let name = |points, batch, optimizer, lr| {
+            format!("points {points}, batch {batch}, optimizer {optimizer}, lr {lr}")
+        };
+        let small = [32, 64].map(|batch| [0.001, 0.01].map(|lr| name(2_000, batch, "adam", lr)));
+        let large = ["adam", "sgd"].map(|optimizer| {
+            [32, 64].map(|batch| [0.001, 0.003].map(|lr| name(10_000, batch, optimizer, lr)))
+        });
+        let all: Vec<&str> =
+            small.iter().chain(large.iter().flatten()).flatten().map(String::as_str).collect();
+        let cut = fit_distinct(&all, 15, false);
         assert_eq!(cut.iter().collect::<BTreeSet<_>>().len(), all.len(), "{cut:?}");
     }
 

@@ -11,7 +11,7 @@ use crate::print::clean;
 use crate::screens::toggle;
 use crate::widgets;
 use gradtop_chart::cells::align::pad;
-use gradtop_chart::cells::text::{fit_apart, width_of};
+use gradtop_chart::cells::text::{fit_distinct, width_of};
 
 /// The index of a series in the list.
 fn place(names: &[String], name: &str) -> usize {
@@ -65,7 +65,7 @@ pub(super) fn view(scene: &Scene<'_>, names: &[String], here: &str, frame: &mut 
     let top = (at + 1).saturating_sub(rows);
     let cut: Vec<String> = names.iter().map(|name| clean(name)).collect();
     let cut: Vec<&str> = cut.iter().map(String::as_str).collect();
-    let cut = fit_apart(&cut, width.saturating_sub(6), theme.ascii());
+    let cut = fit_distinct(&cut, width.saturating_sub(6), theme.ascii());
     for (i, (name, cut)) in names.iter().zip(&cut).enumerate().skip(top).take(rows) {
         let shown = !look.hidden.contains(name);
         // Not the sign of a series, which differs between charts.

@@ -11,7 +11,7 @@ use super::{Charts, Typing};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets;
-use gradtop_chart::cells::text::{fit, fit_apart, width_of};
+use gradtop_chart::cells::text::{fit, fit_distinct, width_of};
 use gradtop_chart::number;
 use gradtop_view::compare::Align;
 use gradtop_view::figure::prepared::{Cursor, CursorValue, LineInfo, Nearness, PreparedChart};
@@ -161,7 +161,7 @@ impl Charts {
         let most = Cursor::most_common_value(lines).map(|at| at.words());
         let mut rows = vec![Line::from(vec![Span::styled(format!("{head:>width$}"), theme.dim())])];
         let names: Vec<&str> = lines.iter().map(|line| line.name.as_str()).collect();
-        for (line, name) in lines.iter().zip(fit_apart(&names, name_width, theme.ascii())) {
+        for (line, name) in lines.iter().zip(fit_distinct(&names, name_width, theme.ascii())) {
             let glyph = gradtop_chart::colour::marker(line.marker, theme.ascii());
             let style = if line.hidden { theme.dim() } else { theme.paint(line.paint) };
             let name = gradtop_chart::cells::align::pad(&name, name_width);

@@ -10,7 +10,7 @@ use crate::print::clean;
 use crate::screens::pen::Pen;
 use crate::widgets::around;
 use gradtop_chart::cells::align::{Align, align};
-use gradtop_chart::cells::text::{fit_apart, fit_distinct, fit_ends, width_of};
+use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
@@ -190,13 +190,7 @@ impl<'a> Sheet<'a> {
         }
         let name = name + more;
         let names: Vec<&str> = groups.iter().map(|t| t.name.as_str()).collect();
-        let words = fit_apart(&names, name, theme.ascii());
-        // A few words that leave most of the room say less than the ends of a name.
-        let letters = fit_distinct(&names, name, theme.ascii());
-        let either = |(words, letters): (String, String)| {
-            if width_of(&words) * 2 < width_of(&letters) { letters } else { words }
-        };
-        let names = words.into_iter().zip(letters).map(either).collect();
+        let names = fit_distinct(&names, name, theme.ascii());
         Self { screen, theme, columns, shown, cursor, shifted, names, name, states, state }
     }
 
