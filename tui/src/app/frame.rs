@@ -263,7 +263,7 @@ mod tests {
         bench.resize(40, 15);
         let screen = bench.screen();
         assert!(screen.starts_with(" gradtop  ● 1 ●? 1 ✓ 1"), "{screen}");
-        assert!(screen.lines().any(|l| l.contains("●?  far")), "{screen}");
+        assert!(screen.lines().any(|l| l.contains("●? far")), "{screen}");
     }
 
     #[test]

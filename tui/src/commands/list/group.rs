@@ -39,12 +39,14 @@ const HOST: Column = Column::Named("host");
 const PROGRESS: Column = Column::Named("progress");
 
 impl Column {
-    /// The usual columns, with as many parameters.
-    fn usual(parameters: usize) -> Vec<Self> {
+    /// The usual columns, with as many parameters: at the end those that tell nothing more.
+    fn usual(telling: usize, parameters: usize) -> Vec<Self> {
         let mut columns = vec![Self::Named("state"), Self::Named("name"), HOST];
-        columns.extend((0..parameters).map(Self::Param));
+        columns.extend((0..telling).map(Self::Param));
         columns.extend([PROGRESS].into_iter().chain(["step", "rate", "eta"].map(Self::Named)));
-        columns.extend([Self::Value, Self::Named("of"), Self::Named("age"), Self::Note, Self::Remark]);
+        columns.extend([Self::Value, Self::Named("of"), Self::Named("age")]);
+        columns.extend((telling..parameters).map(Self::Param));
+        columns.extend([Self::Note, Self::Remark]);
         columns
     }
 
@@ -113,7 +115,7 @@ impl<'a> GroupTable<'a> {
         let telling = differing.iter().take_while(|own| own.tells).count();
         let shown = differing.into_iter().take(telling.max(PARAMETERS));
         let parameters: Vec<String> = shown.map(|own| own.name).collect();
-        let mut columns = Column::usual(parameters.len());
+        let mut columns = Column::usual(telling, parameters.len());
         columns.retain(|column| hosts || *column != HOST);
         let common = headline::common(views).map(|common| common.said_once(views));
         let now = Timestamp::now();

@@ -1,90 +1,96 @@
-//! The columns that a list may show, and what each is worth in the room it takes.
-//!
-//! What tells runs apart matters more than how far they are, and that more than how they went. What is cut counts against a
-//! column, and what is the same for all runs is worth little.
+//! The columns that a list may show, and in which order they get their room: [`For`].
 
-use super::cells::{self, GAP, LEAST, REMARK};
+use super::cells::{self, LEAST, REMARK};
 use super::list::Group;
 use super::what::{What, told, without_last};
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::room::{Claim, POINT};
+use gradtop_chart::cells::room::Wish::{self, UpTo, Whole};
 use gradtop_chart::cells::text::width_of;
 use gradtop_view::list::column;
 use gradtop_view::run::headline::{self, Told};
-use gradtop_view::run::{param, progress, state};
+use gradtop_view::run::{param, progress, remark, state};
 use gradtop_view::runs::RunRow;
 
-/// The worth of columns in points: of those without which a run is not shown at all, of a value and of what it is of.
-const NEEDED: i64 = 10_000;
-const VALUE: i64 = 1_000;
-const SERIES: i64 = 500;
-/// Of room for remarks where no value says what it is of.
-const REMARKS: i64 = 30;
-/// Of how far runs at work are, and of the same where all have ended.
-const PERCENT: i64 = 400;
-const ENDED: i64 = 24;
-/// Of the first parameter without which runs look alike, and how much less each further one is worth: the last is still worth
-/// more than everything that tells no runs apart.
-const TELLS: i64 = 300;
-const LESS: i64 = 20;
-/// The most parameters, and what one is worth that tells nothing more: as one of two, and else.
-const PARAMS: usize = 12;
-const REPEATS: [i64; 2] = [40, 17];
-const HOST: i64 = 30;
-const STEP: i64 = 20;
-const ETA: i64 = 18;
-const TREND: i64 = 16;
-const BAR: i64 = 12;
-const RATE: i64 = 14;
-const AGE: i64 = 8;
-const EPOCH: i64 = 7;
-const DEVICE: i64 = 4;
-/// What it costs if all names are cut, or all series of values, or values together with their series.
-const NAME_CUT: i64 = 56;
-const SERIES_CUT: i64 = 60;
-const VALUE_CUT: i64 = 120;
-/// What each column of a usual heading is worth that only says that values are the last ones.
-const HEADED: i64 = 20;
-/// A column that is the same for all runs is worth so much less.
-const REPEATED: i64 = 50;
+/// What a column, or more room for it, is for. What stands first here gets its room first; of the same, the column further left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum For {
+    /// To recognize a run: its state, a short name, its value, and how far it is if it is at work.
+    Run,
+    /// To say of a value, in few words, what it is of.
+    Series,
+    /// To tell runs apart by a parameter: first those that sweeps varied.
+    Telling,
+    /// To say that values are the last ones, and on a phone what they are of.
+    Heading,
+    /// To say how far ended runs got, where they ran, and more of names and of what a value is of.
+    Ended,
+    /// To cut no parameter and no heading of one, no series and no name of a usual length.
+    WholeParam,
+    WholeSeries,
+    WholeName,
+    /// For the first words of a remark.
+    Remark,
+    /// To see how runs go.
+    Step,
+    Eta,
+    Trend,
+    Rate,
+    Bar,
+    Age,
+    Epoch,
+    Device,
+    /// To cut nothing.
+    Whole,
+    /// To show parameters that tell no more runs apart, and then what is the same for all runs.
+    Repeating,
+    Same,
+    /// To align values at their points, and to draw in detail.
+    Detail,
+}
 
-/// A name that is cut to this width is as good as whole.
+/// The widest name, parameter and heading of values for which others wait.
 const NAME_WIDTH: usize = 28;
-/// The narrowest value.
-const VALUE_WIDTH: usize = 11;
-/// The widest heading of values for which others are cut, also on a phone.
-const TITLE: usize = 20;
-const NARROW_TITLE: usize = 14;
-/// The widest number of a parameter, and the widest heading of one, for which others are cut.
 const PARAM: usize = 14;
-const HEADING: usize = 6;
-/// The narrowest series with the remark that its value is a mean.
+const TITLE: usize = 20;
+const NARROW_TITLE: usize = 10;
+/// The same of a name that is cut, and the least that is left of one on a phone.
+const CUT_NAME: usize = 12;
+const NARROW_NAME: usize = 5;
+/// The least that is left of the heading of a parameter, also on a phone.
+const HEADING: usize = 5;
+const NARROW_HEADING: usize = 2;
+/// The narrowest series with the remark that its value is a mean, and what a part of a series needs besides its split.
 const SERIES_OF_MEAN: usize = 11;
+const PART: usize = 7;
 /// Longer texts are cut in any case.
 const WIDEST: usize = 40;
+/// The most parameters.
+const PARAMS: usize = 12;
+/// How far ended runs got is as important as of runs at work if it tells this share of them apart.
+const MOST: f64 = 0.5;
 
-/// A column that a list may show.
+/// A column that a list may show, and the widths that it wishes for.
 pub(super) struct Candidate<'a> {
     pub(super) what: What<'a>,
     pub(super) align: Align,
-    pub(super) claim: Claim,
+    pub(super) wishes: Vec<(For, Wish)>,
 }
 
 impl<'a> Candidate<'a> {
-    fn new(what: What<'a>, claim: Claim) -> Self {
+    fn new(what: What<'a>, wishes: impl Into<Vec<(For, Wish)>>) -> Self {
         let align = match what {
             What::Percent => Align::Right,
             What::Metric => Align::Point,
             What::Other(name) => column::align(name, std::iter::empty()),
             _ => Align::Left,
         };
-        Self { what, align, claim }
+        Self { what, align, wishes: wishes.into() }
     }
 
-    fn fixed(what: What<'a>, width: usize, worth: i64) -> Self {
-        Self::new(what, Claim::fixed(width, worth * POINT))
+    fn fixed(what: What<'a>, width: usize, why: For) -> Self {
+        Self::new(what, [(why, Whole(width))])
     }
 }
 
@@ -94,8 +100,9 @@ pub(super) struct Sight<'s, 'a> {
     pub(super) shared: &'s Shared,
     /// Whether hosts are shown.
     pub(super) hosts: bool,
-    /// The width of the list.
+    /// The width of the list, and of what is between two columns.
     pub(super) room: usize,
+    pub(super) gap: usize,
     /// Whether states are signs, and values and what they are of are one column.
     pub(super) narrow: bool,
 }
@@ -108,15 +115,18 @@ impl<'a> Sight<'_, 'a> {
         }
         let mut all = vec![self.state(), self.name()];
         all.extend(self.hosts.then(|| self.host()));
-        all.extend((0..PARAMS).filter_map(|i| self.param(i)));
+        let params = (0..PARAMS).filter_map(|i| self.param(i));
+        let (telling, repeating): (Vec<_>, Vec<_>) = params.partition(|own| own.wishes[0].0 == For::Telling);
+        all.extend(telling);
         all.extend(self.progress());
-        all.extend(if self.narrow { self.brief().into_iter().collect() } else { self.values() });
-        let trend = Claim::fixed(8, (TREND - 4) * POINT).grown(12, POINT).grown(36, 10);
-        all.push(Candidate::new(What::Spark, trend));
-        all.push(self.less_if_same(other("age", 5, AGE)));
+        all.extend(if self.narrow { vec![self.brief()] } else { self.values() });
+        let trend = [(For::Trend, Whole(8)), (For::Detail, UpTo(36))];
+        all.extend((self.title(without_last) > 0).then(|| Candidate::new(What::Spark, trend)));
+        all.push(self.last_if_same(other("age", 5, For::Age)));
         // Where it tells runs apart, it is among what does.
         let is_told = self.groups.iter().any(|group| group.params.iter().any(|own| own.name == "device"));
-        all.extend((!is_told).then(|| self.less_if_same(other("device", 6, DEVICE))));
+        all.extend((!is_told).then(|| self.last_if_same(other("device", 6, For::Device))));
+        all.extend(repeating);
         all
     }
 
@@ -126,6 +136,11 @@ impl<'a> Sight<'_, 'a> {
 
     fn widths(&self, text: impl Fn(&'a Group, &'a RunRow) -> String) -> Vec<usize> {
         self.runs().map(|(group, run)| width_of(&text(group, run))).collect()
+    }
+
+    /// The widest text of a column.
+    fn widest(&self, what: What<'a>) -> usize {
+        widest(&self.widths(|group, run| what.text(group, run, self.shared.now)))
     }
 
     fn state(&self) -> Candidate<'a> {
@@ -139,14 +154,26 @@ impl<'a> Sight<'_, 'a> {
             }
         });
         let least = if self.narrow { 1 } else { 10 };
-        Candidate::fixed(What::State, widest(&labels).clamp(least, 12), NEEDED)
+        Candidate::fixed(What::State, widest(&labels).clamp(least, 12), For::Run)
     }
 
     fn name(&self) -> Candidate<'a> {
-        let widths: Vec<usize> = self.runs().map(|(_, run)| cells::name_width(run)).collect();
-        let least = if self.narrow { LEAST } else { 12.min(widest(&widths)).max(LEAST) };
-        let claim = Claim::of_texts(NEEDED * POINT, NAME_CUT * POINT, least.min(self.room), &widths);
-        Candidate::new(What::Name, claim.dear_below(NAME_WIDTH, 2 * POINT, &widths))
+        let mut widths: Vec<usize> = self.runs().map(|(_, run)| cells::name_width(run)).collect();
+        widths.sort_unstable();
+        // For the few names that are much longer than the others, nothing waits.
+        let most = widths.get((widths.len() * 3).div_ceil(4).saturating_sub(1)).copied().unwrap_or(0);
+        let whole = widest(&widths);
+        let cut = if self.narrow { NARROW_NAME } else { LEAST };
+        let alerts = self.runs().any(|(_, run)| remark::alert(&run.view).is_some());
+        let cut = if alerts { cut.max(whole.min(cut + cells::ALERT)) } else { cut };
+        let wishes = [
+            (For::Run, Whole(cut.min(self.room))),
+            (For::Ended, UpTo(CUT_NAME.min(whole))),
+            (For::WholeName, UpTo(most.min(NAME_WIDTH))),
+            (For::Whole, UpTo(most)),
+            (For::Same, UpTo(whole)),
+        ];
+        Candidate::new(What::Name, wishes)
     }
 
     /// The share of pairs of runs in a group that a column tells apart.
@@ -155,14 +182,6 @@ impl<'a> Sight<'_, 'a> {
             group.rows.iter().map(|run| what.text(group, run, self.shared.now)).collect()
         };
         self.groups.iter().map(|group| param::told_apart(texts(group))).fold(0.0, f64::max)
-    }
-
-    /// A column of texts, of which a cut one is worth less.
-    fn texts(&self, what: What<'a>, worth: i64, least: usize) -> Candidate<'a> {
-        let widths = self.widths(|group, run| what.text(group, run, self.shared.now));
-        let widths: Vec<usize> = widths.into_iter().map(|width| width.min(WIDEST)).collect();
-        let least = LEAST.min(widest(&widths)).max(least);
-        Candidate::new(what, Claim::of_texts(worth, worth * 3 / 5, least, &widths))
     }
 
     fn param(&self, i: usize) -> Option<Candidate<'a>> {
@@ -180,123 +199,158 @@ impl<'a> Sight<'_, 'a> {
         let title =
             |group: &&Group| width_of(&what.title(group)) + if what.is_sorted(group, sort) { 2 } else { 0 };
         let title = with().map(title).max().unwrap_or(0);
-        let mut widths: Vec<usize> = texts.iter().map(|text| width_of(text).min(WIDEST)).collect();
-        let least = number.min(PARAM).max(widest(&widths).min(LEAST)).max(title.min(HEADING));
-        widths.push(title);
+        let value = texts.iter().map(|text| width_of(text)).max().unwrap_or(0);
+        let heading = if self.narrow { NARROW_HEADING } else { HEADING };
+        let least = number.min(PARAM).max(value.min(LEAST)).max(title.min(heading));
+        let whole = value.max(title).min(WIDEST);
         let tells = with().any(|group| group.params[i].tells);
-        let worth = if tells { TELLS - LESS * i as i64 } else { REPEATS[usize::from(i > 1)] } * POINT;
-        Some(Candidate::new(what, Claim::of_texts(worth, worth * 3 / 5, least, &widths)))
+        let first = if tells { For::Telling } else { For::Repeating };
+        let wishes = [
+            (first, Whole(least)),
+            (first.max(For::WholeParam), Whole(whole.min(PARAM.max(title)))),
+            (first.max(For::Whole), UpTo(whole)),
+        ];
+        Some(Candidate::new(what, wishes))
     }
 
     fn host(&self) -> Candidate<'a> {
         let what = What::Other("host");
-        // It is of some use also where other groups have another.
-        self.texts(what, points(HOST, self.apart(what).max(0.3)), 4)
+        let whole = self.widest(what).min(WIDEST);
+        let first = match (self.apart(what) > 0.0, self.narrow) {
+            (true, false) => For::Ended,
+            (true, true) => For::WholeParam,
+            (false, _) => For::Device,
+        };
+        Candidate::new(what, [(first, Whole(whole.min(LEAST))), (first.max(For::WholeName), UpTo(whole))])
     }
 
     fn progress(&self) -> Vec<Candidate<'a>> {
         let any = |has: fn(&RunRow) -> bool| self.runs().any(|(_, run)| has(run));
+        let known = any(|run| progress::of(&run.view).is_some());
         // What has ended is as far as it will be.
         let works = any(|run| run.live() && run.view.certain);
-        let apart = if works { 1.0 } else { self.apart(What::Percent).max(0.3) };
-        let percent = Claim::fixed(5, points(if works { PERCENT } else { ENDED }, apart));
-        let bar = Claim::fixed(5, points(BAR - 4, apart)).grown(10, points(1, apart));
-        let step = widest(&self.widths(|group, run| What::Other("step").text(group, run, self.shared.now)));
-        // How far a run at work is, is always shown: of unknown total, by its step, if it has begun.
+        // On a phone there is room for the parameters instead.
+        let differs = |what| !self.narrow && self.apart(what) >= MOST;
+        let ended = |what| if differs(what) { For::Run } else { For::Ended };
+        let percent = if works { For::Run } else { ended(What::Percent) };
+        // Without a total, steps say how far runs are, if they have begun.
         let only_steps =
             any(|run| run.live() && run.view.status.step.is_some() && progress::of(&run.view).is_none());
-        let step = other("step", step.max(7), if only_steps { PERCENT } else { STEP });
+        let step = match (only_steps, known) {
+            (true, _) => For::Run,
+            (_, true) => For::Step,
+            (_, false) => ended(What::Other("step")),
+        };
         let columns = [
             // Columns of running runs take no room if there are none.
-            (any(|run| progress::of(&run.view).is_some()), Candidate::new(What::Bar, bar)),
-            (any(|run| progress::of(&run.view).is_some()), Candidate::new(What::Percent, percent)),
-            (any(|run| run.live() || run.view.status.step.is_some()), step),
-            (any(|run| progress::epoch(&run.view).is_some()), other("epoch", 7, EPOCH)),
-            (any(RunRow::live), other("rate", 9, RATE)),
-            (any(|run| run.live() && run.view.status.total > 0), other("eta", 6, ETA)),
+            (known, Candidate::new(What::Bar, [(For::Bar, Whole(5)), (For::Whole, UpTo(10))])),
+            (known, Candidate::fixed(What::Percent, self.widest(What::Percent).max(4), percent)),
+            (
+                any(|run| run.live() || run.view.status.step.is_some()),
+                other("step", self.widest(What::Other("step")).max(4), step),
+            ),
+            (any(|run| progress::epoch(&run.view).is_some()), other("epoch", 7, For::Epoch)),
+            (any(RunRow::live), other("rate", 9, For::Rate)),
+            (any(|run| run.live() && run.view.status.total > 0), other("eta", 6, For::Eta)),
         ];
         columns
             .into_iter()
             .filter(|(is_known, _)| *is_known)
-            .map(|(_, column)| self.less_if_same(column))
+            .map(|(_, column)| self.last_if_same(column))
             .collect()
     }
 
     /// A column is of little use if it is the same for all of several runs and stays so, as none is at work.
-    fn less_if_same(&self, column: Candidate<'a>) -> Candidate<'a> {
+    fn last_if_same(&self, mut column: Candidate<'a>) -> Candidate<'a> {
         let text = |(group, run): (&'a Group, &'a RunRow)| column.what.text(group, run, self.shared.now);
         let mut runs = self.runs().peekable();
         let first = runs.next().map(text);
-        let same = runs.peek().is_some()
+        if runs.peek().is_some()
             && runs.all(|run| Some(text(run)) == first)
-            && !self.runs().any(|(_, run)| run.live());
-        Candidate { claim: if same { column.claim.worth_less(REPEATED) } else { column.claim }, ..column }
+            && !self.runs().any(|(_, run)| run.live())
+        {
+            let last = if column.what == What::Bar { For::Detail } else { For::Same };
+            column.wishes.iter_mut().for_each(|(why, _)| *why = last);
+        }
+        column
     }
 
-    /// The headings of values, if a group has any.
-    fn titles(&self) -> impl Iterator<Item = String> {
+    /// The width of the widest heading of values in a form, if a group has any.
+    fn title(&self, form: fn(&str) -> &str) -> usize {
         let valued = |group: &&&Group| !What::Metric.is_empty(group, self.shared.now);
-        self.groups.iter().filter(valued).map(|group| What::Metric.title(group))
-    }
-
-    /// A column of values with these texts, whose heading is whole if there is room: `last` is what it can do without.
-    fn headed(&self, texts: &[usize]) -> Claim {
-        let title = |form: fn(&str) -> &str| {
-            self.titles().map(|title| width_of(form(&title))).max().unwrap_or(0).min(WIDEST)
-        };
-        let (brief, whole) = (title(without_last), title(|title| title));
-        let widest = if self.narrow { NARROW_TITLE } else { TITLE };
-        let claim =
-            Claim::of_texts(VALUE * POINT, VALUE_CUT * POINT, brief.clamp(VALUE_WIDTH, widest), texts);
-        // On a phone there is room for how far a run is instead, elsewhere for the parameters that tell runs apart.
-        let more = if self.narrow || whole > TITLE { 2 } else { HEADED };
-        claim.grown(brief, 4 * POINT).grown(whole, more * POINT)
+        let titles =
+            self.groups.iter().filter(valued).map(|group| width_of(form(&What::Metric.title(group))));
+        titles.max().unwrap_or(0).min(WIDEST)
     }
 
     /// Values and what they are of, beside which there should be some room for remarks.
     fn values(&self) -> Vec<Candidate<'a>> {
         let told: Vec<Told> = self.runs().map(|(group, run)| told(group, run)).collect();
-        let whole = told.iter().map(|told| width_of(&told.of())).max().unwrap_or(0);
-        let brief = told.iter().map(|told| width_of(&told.short()));
-        let remarks = self.runs().map(|(_, run)| remark_width(run));
-        let of: Vec<usize> =
-            brief.zip(remarks).map(|(brief, remark)| brief.max(remark).min(WIDEST)).collect();
-        let worth = if whole > 0 { SERIES } else { REMARKS };
-        // Below its heading, a value is aligned at its point.
-        let value = self.headed(&[]);
-        let value = value.clone().grown(value.most() + cells::BEFORE_POINT, 20);
-        let mut columns = Vec::new();
-        columns.extend(self.titles().next().map(|_| Candidate::new(What::Metric, value)));
-        columns.extend((widest(&of) > 0).then(|| {
-            // That a value is a mean is never cut.
-            let mean = told.iter().any(|told| !told.mean.is_empty() && !told.series.is_empty());
-            let least = if mean { SERIES_OF_MEAN } else { LEAST };
-            let of = Claim::of_texts(worth * POINT, SERIES_CUT * POINT, least.min(widest(&of)).max(2), &of);
-            Candidate::new(What::Who, of.grown(whole, 20))
-        }));
-        columns
+        let widest = |of: fn(&Told) -> String| told.iter().map(|told| width_of(&of(told))).max().unwrap_or(0);
+        let value = widest(|told| told.value.clone());
+        let (brief, title) = (self.title(without_last), self.title(|title| title));
+        let values = [
+            (For::Run, Whole(value.max(brief.min(TITLE)))),
+            (For::Heading, Whole(value.max(brief))),
+            (For::Heading, Whole(title)),
+            // Below its heading, a value is aligned at its point.
+            (For::Detail, UpTo(title + cells::BEFORE_POINT)),
+        ];
+        let (of, short) = (widest(Told::of), widest(Told::short).min(WIDEST));
+        let remark = self.runs().map(|(_, run)| remark_width(run)).max().unwrap_or(0).min(WIDEST);
+        // That a value is a mean is never cut, and neither is a split that no heading names; where several networks have that,
+        // something of them is seen, too.
+        let mean = told.iter().any(|told| !told.mean.is_empty() && !told.series.is_empty());
+        let split = |own: &Told| {
+            let several = told.iter().any(|other| other.split == own.split && other.series != own.series);
+            let parts = usize::from(several) + usize::from(several && !own.mean.is_empty());
+            if own.split.is_empty() { 0 } else { width_of(&own.split) + parts * PART }
+        };
+        let split = told.iter().map(split).max().unwrap_or(0);
+        let least = if mean { SERIES_OF_MEAN } else { LEAST }.max(widest(|told| told.split.clone()));
+        let first = remark.min(REMARK);
+        let of = [
+            (For::Series, Whole(least.min(short))),
+            (For::Ended, UpTo(split.min(short))),
+            (For::WholeSeries, UpTo(short)),
+            (For::Remark, if short > 0 { UpTo(first) } else { Whole(first) }),
+            (For::Whole, UpTo(of.min(WIDEST).max(remark))),
+        ];
+        vec![Candidate::new(What::Metric, values), Candidate::new(What::Who, of)]
     }
 
     /// Values together with what they are of, or remarks instead.
-    fn brief(&self) -> Option<Candidate<'a>> {
-        let widths = self.groups.iter().flat_map(|group| {
+    fn brief(&self) -> Candidate<'a> {
+        let told: Vec<Told> = self.runs().map(|(group, run)| told(group, run)).collect();
+        let value = told.iter().map(|told| width_of(&told.value)).max().unwrap_or(0);
+        let whole = self.groups.iter().flat_map(|group| {
             let views: Vec<_> = group.rows.iter().map(|run| &run.view).collect();
-            let remarks = group.rows.iter().map(|run| remark_width(run).min(REMARK));
-            headline::brief_widths(&views, group.common.as_ref())
-                .zip(remarks)
-                .map(|(value, remark)| value.max(remark))
-                .collect::<Vec<_>>()
+            headline::brief_widths(&views, group.common.as_ref()).collect::<Vec<_>>()
         });
-        let widths: Vec<usize> = widths.collect();
-        let claim = self.headed(&widths);
-        let column = Candidate { align: Align::Left, ..Candidate::new(What::Metric, claim) };
-        Some(column).filter(|_| widest(&widths) > 0)
+        let whole = whole.max().unwrap_or(0).min(WIDEST);
+        let remark = self.runs().map(|(_, run)| remark_width(run)).max().unwrap_or(0).min(REMARK);
+        let split = told.iter().map(|told| width_of(&told.split)).max().unwrap_or(0);
+        let brief = self.title(without_last);
+        let wishes = [
+            (For::Run, Whole(if value > 0 { value.max(brief.min(NARROW_TITLE)) } else { remark })),
+            // A split that no heading names is said before all.
+            (For::Series, UpTo(if split > 0 { (value + 1 + split).min(whole) } else { 0 })),
+            (For::Heading, UpTo(whole)),
+            (For::Heading, Whole(brief)),
+            (For::Heading, Whole(self.title(|title| title))),
+            (For::Remark, UpTo(remark)),
+        ];
+        Candidate { align: Align::Left, ..Candidate::new(What::Metric, wishes) }
     }
 
     /// The columns of a view: texts are cut before any column is left out, and then the last ones are.
     fn of_view(&self, view: &'a [String]) -> Vec<Candidate<'a>> {
         let mut columns: Vec<Candidate<'a>> = view.iter().flat_map(|name| self.viewed(name)).collect();
-        while columns.iter().map(|column| column.claim.least() + GAP).sum::<usize>() > self.room + GAP {
+        let least = |column: &Candidate<'_>| match column.wishes.first() {
+            Some((_, Whole(width) | UpTo(width))) => width + self.gap,
+            None => 0,
+        };
+        while columns.iter().map(least).sum::<usize>() > self.room + self.gap {
             columns.pop();
         }
         columns
@@ -308,8 +362,8 @@ impl<'a> Sight<'_, 'a> {
             "name" => return vec![self.name()],
             "progress" => {
                 return vec![
-                    Candidate::new(What::Bar, Claim::fixed(5, NEEDED * POINT).grown(10, POINT)),
-                    Candidate::fixed(What::Percent, 5, NEEDED),
+                    Candidate::new(What::Bar, [(For::Run, Whole(5)), (For::Whole, UpTo(10))]),
+                    Candidate::fixed(What::Percent, 5, For::Run),
                 ];
             }
             _ => {}
@@ -322,28 +376,24 @@ impl<'a> Sight<'_, 'a> {
         });
         // The heading may carry the mark of the sort order.
         widths.push(width_of(&clean(name)) + 2);
-        let least = if align == Align::Left { LEAST } else { widest(&widths).min(WIDEST) };
-        let claim = Claim::of_texts(NEEDED * POINT, NAME_CUT * POINT, least, &widths);
-        let mut columns = vec![Candidate { align, ..Candidate::new(what, claim) }];
+        let whole = widest(&widths);
+        let least = if align == Align::Left { LEAST } else { whole.min(WIDEST) };
+        let wishes = [(For::Run, Whole(least)), (For::WholeParam, UpTo(whole))];
+        let mut columns = vec![Candidate { align, ..Candidate::new(what, wishes) }];
         if self
             .groups
             .iter()
             .any(|group| column::has_several_splits(name, group.rows.iter().map(|run| &run.view)))
         {
             let splits = self.widths(|_, run| column::split(&run.view, name));
-            columns.push(Candidate::fixed(What::Split(name), widest(&splits).clamp(2, 18), NEEDED));
+            columns.push(Candidate::fixed(What::Split(name), widest(&splits).clamp(2, 18), For::Run));
         }
         columns
     }
 }
 
-fn other<'a>(name: &'static str, width: usize, worth: i64) -> Candidate<'a> {
-    Candidate::fixed(What::Other(name), width, worth)
-}
-
-/// A share of some points.
-fn points(worth: i64, share: f64) -> i64 {
-    (worth as f64 * POINT as f64 * share) as i64
+fn other<'a>(name: &'static str, width: usize, why: For) -> Candidate<'a> {
+    Candidate::fixed(What::Other(name), width, why)
 }
 
 fn widest(widths: &[usize]) -> usize {

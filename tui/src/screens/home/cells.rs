@@ -12,7 +12,7 @@ use gradtop_view::runs::RunRow;
 pub(super) const MARKS: u16 = 3;
 
 /// In narrower lists, states are shown as signs only.
-pub(super) const NARROW: u16 = 60;
+pub(super) const NARROW: u16 = 72;
 
 /// Columns before the decimal point of a value.
 pub(super) const BEFORE_POINT: usize = 4;

@@ -1,21 +1,18 @@
-//! The columns that a list shows, and where they are. What they may be and are worth: `candidates.rs`.
+//! The columns that a list shows, and where they are. What they may be, and which come first: `candidates.rs`.
 //!
 //! The columns are the same in all groups, so that they are aligned, unless a group shows more with columns of its own.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Home;
-use super::candidates::{Candidate, Sight};
-use super::cells::{self, GAP, LEAST};
+use super::candidates::{Candidate, For, Sight};
+use super::cells::{self, LEAST};
 use super::list::{Group, Line};
 use super::what::What;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::Align;
-use gradtop_chart::cells::room::{POINT, share};
+use gradtop_chart::cells::room::{Wish, share};
 use ratatui::layout::Rect;
-
-/// A group has columns of its own if they are worth this much more for its runs, in points.
-const UNALIGNED: i64 = 10 * POINT;
 
 /// A column and its position from the left edge of the list.
 #[derive(Clone, Copy, Debug)]
@@ -46,38 +43,52 @@ impl<'a> Columns<'a> {
         };
         let seen: BTreeSet<usize> = home.visible(area).into_iter().filter_map(group).collect();
         let groups: Vec<&Group> = seen.iter().map(|group| &home.list.groups[*group]).collect();
-        let room = usize::from(area.width).saturating_sub(usize::from(cells::MARKS) + 1);
+        let narrow = area.width < cells::NARROW;
+        // On a phone the last column is used, too, and columns are closer together.
+        let (edge, gap) = if narrow { (0, 1) } else { (1, cells::GAP) };
+        let room = usize::from(area.width).saturating_sub(usize::from(cells::MARKS) + edge);
         let candidates = |groups: &[&'a Group]| {
-            Sight { groups, shared, hosts: home.hosts(), room, narrow: area.width < cells::NARROW }
-                .candidates(&home.columns)
+            Sight { groups, shared, hosts: home.hosts(), room, gap, narrow }.candidates(&home.columns)
         };
-        let common = Self::chosen(&candidates(&groups), room);
+        let common = Self::chosen(&candidates(&groups), room, gap);
         let chosen = |group: usize| {
             let own = candidates(&[&home.list.groups[group]]);
-            let alone = Self::chosen(&own, room);
-            let apart = seen.len() > 1 && alone.worth(&own) - common.worth(&own) >= UNALIGNED;
+            let alone = Self::chosen(&own, room, gap);
+            let apart = seen.len() > 1 && own.iter().any(|asked| alone.grants_more(&common, asked));
             (group, if apart { alone } else { Self(common.0.clone()) })
         };
         seen.iter().map(|group| chosen(*group)).collect()
     }
 
-    /// The columns that are worth the most together.
-    fn chosen(candidates: &[Candidate<'a>], room: usize) -> Self {
-        let claims: Vec<_> = candidates.iter().map(|candidate| candidate.claim.clone()).collect();
+    /// The columns that fit, of those that come first.
+    fn chosen(candidates: &[Candidate<'a>], room: usize, gap: usize) -> Self {
+        let wishes = candidates.iter().enumerate();
+        let wishes = wishes.flat_map(|(at, own)| own.wishes.iter().map(move |(why, wish)| (*why, at, *wish)));
+        let mut wishes: Vec<(For, usize, Wish)> = wishes.collect();
+        wishes.sort_by_key(|(why, ..)| *why);
+        let widths = share(wishes.into_iter().map(|(_, at, wish)| (at, wish)), candidates.len(), room, gap);
         let mut left = usize::from(cells::MARKS);
-        let placed = candidates.iter().zip(share(&claims, room, GAP)).filter_map(|(candidate, width)| {
+        let placed = candidates.iter().zip(widths).filter_map(|(candidate, width)| {
             let Candidate { what, align, .. } = *candidate;
             let column = Column { what, left, width: width?, align };
-            left += column.width + GAP;
+            left += column.width + gap;
             Some(column)
         });
         Self(placed.collect())
     }
 
-    /// What these columns are worth to those who asked for them.
-    fn worth(&self, candidates: &[Candidate<'_>]) -> i64 {
-        let width = |what| self.0.iter().find(|column| column.what == what).map(|column| column.width);
-        candidates.iter().filter_map(|asked| Some(asked.claim.worth(width(asked.what)?))).sum()
+    fn width(&self, what: What<'_>) -> usize {
+        self.0.iter().find(|column| column.what == what).map_or(0, |column| column.width)
+    }
+
+    /// Returns whether these columns grant more than others of what a column is shown for.
+    fn grants_more(&self, others: &Self, asked: &Candidate<'_>) -> bool {
+        let [own, other] = [self, others].map(|columns| columns.width(asked.what));
+        let matters = asked.wishes.iter().filter(|(why, _)| *why <= For::Bar);
+        matters.into_iter().any(|(_, wish)| match *wish {
+            Wish::Whole(width) => own >= width && other < width,
+            Wish::UpTo(width) => own.min(width) > other,
+        })
     }
 
     /// Returns where a remark of this width about a run goes in a list that is so wide: the place from the left, and its columns.
@@ -91,7 +102,8 @@ impl<'a> Columns<'a> {
         let mut places: Vec<(usize, usize)> = Vec::new();
         let mut open = false;
         for (i, column) in self.0.iter().enumerate() {
-            let end = self.0.get(i + 1).map_or(width.saturating_sub(1), |next| next.left - GAP);
+            let end = column.left + column.width;
+            let end = if i + 1 == self.0.len() { end.max(width.saturating_sub(1)) } else { end };
             let kept = kept(column);
             match places.last_mut() {
                 Some(place) if open && kept == 0 => place.1 = end - place.0,
@@ -121,7 +133,8 @@ impl<'a> Columns<'a> {
     /// The sort key of the heading at column `x`.
     pub(super) fn at(&self, x: u16, group: Option<&Group>) -> Option<String> {
         let x = usize::from(x);
-        let column = self.0.iter().find(|c| c.left <= x && x < c.left + c.width + GAP)?;
+        let column = self.0.iter().rfind(|column| column.left <= x)?;
+        let column = Some(column).filter(|column| x <= column.left + column.width)?;
         column.what.sorts(group?)
     }
 }

@@ -274,6 +274,8 @@ fn view_titles(shared: &Shared, buffer: &mut Buffer, area: Rect, columns: &Colum
                 let title = format!("{}{title}", " ".repeat(before));
                 cells::cell(&title, column.width, Align::Left, theme.ascii())
             }
+            // Of a name that is cut much, the beginning says the most.
+            What::Param(_) if column.width < cells::LEAST => fit(&title, column.width, theme.ascii()),
             _ => cells::cell(&title, column.width, column.align, theme.ascii()),
         };
         buffer.set_string(area.x + column.left as u16, area.y, text, style);
