@@ -143,17 +143,17 @@ impl Search<'_> {
             entries.extend(entry);
         }
         let named = |name: &str| entries.iter().any(|e| is_file(e) && e.file_name() == *name);
-        let any = |so: &dyn Fn(&str) -> bool| {
-            entries.iter().any(|e| is_file(e) && e.file_name().to_str().is_some_and(so))
-        };
         let checkpoint = |e: &&DirEntry| {
             e.file_name().to_str().is_some_and(|n| n.starts_with("checkpoint-"))
                 && e.path().join(STATE).is_file()
         };
-        let has_events = any(&is_event_file);
+        let has_events =
+            entries.iter().any(|e| is_file(e) && e.file_name().to_str().is_some_and(is_event_file));
         if has_events {
             self.add(folder, folder, Format::TensorBoard);
-        } else if let Some(file) = entries.iter().find(|e| is_file(e) && is_wandb(&e.path())) {
+        } else if let Some(file) =
+            entries.iter().find(|e| is_file(e) && e.path().extension().is_some_and(|kind| kind == "wandb"))
+        {
             self.add(folder, &file.path(), Format::Wandb);
         } else if named(STATE) || entries.iter().any(|e| checkpoint(&e)) {
             self.add(folder, folder, Format::TrainerState);
@@ -192,10 +192,6 @@ impl Search<'_> {
         let name = run_name(&name.unwrap_or_default().to_string_lossy());
         self.found.push(Source { path: path.to_owned(), format, name });
     }
-}
-
-fn is_wandb(path: &Path) -> bool {
-    path.extension().is_some_and(|kind| kind == "wandb")
 }
 
 fn is_file(entry: &DirEntry) -> bool {

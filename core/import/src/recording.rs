@@ -17,7 +17,7 @@ use crate::metric;
 use crate::naming::name_series;
 use crate::seen::{self, Seen};
 use crate::series::{Compared, Series, headline};
-use crate::sink::{At, End, Sink, Tag};
+use crate::sink::{At, End, MIN_US, Sink, Tag};
 use crate::tables::{HISTOGRAMS, TEXT, TEXTS, Table};
 
 /// How often the status is written while there is more to read.
@@ -446,9 +446,6 @@ impl Recording {
         Ok(self.writer()?.log_table(name, at.step, columns)?)
     }
 }
-
-/// The year 1990: earlier times cannot belong to a training.
-const MIN_US: i64 = 631_152_000_000_000;
 
 impl Sink for Recording {
     fn params(&mut self, params: Vec<(String, ParamValue)>) -> Result<()> {

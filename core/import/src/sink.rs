@@ -15,6 +15,14 @@ pub struct At {
     pub time_us: Option<i64>,
 }
 
+/// The year 1990: earlier times cannot belong to a training.
+pub(crate) const MIN_US: i64 = 631_152_000_000_000;
+
+/// Converts seconds since 1970 to microseconds; `None` if it cannot be a time.
+pub(crate) fn micros(seconds: f64) -> Option<i64> {
+    (seconds > 0.0 && seconds < 1e11).then(|| (seconds * 1e6).round() as i64)
+}
+
 /// A tool's name of a series.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Tag<'a> {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use gradtop_store::SeriesKey;
 
 use crate::error::Result;
-use crate::sink::{At, Sink, Tag};
+use crate::sink::{At, MIN_US, Sink, Tag};
 
 /// Names of a step column; the first that exists counts.
 const STEPS: [&str; 11] = [
@@ -30,7 +30,7 @@ pub(crate) fn is_place(name: &str) -> bool {
 }
 
 /// The years 1990 to 2100 in microseconds since 1970: other times cannot belong to a training.
-const MOMENTS: std::ops::Range<i64> = 631_152_000_000_000..4_102_444_800_000_000;
+const MOMENTS: std::ops::Range<i64> = MIN_US..4_102_444_800_000_000;
 
 /// Maximum number of columns of which it is said what was left out.
 const COLUMNS: usize = 10;

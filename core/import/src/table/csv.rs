@@ -67,17 +67,6 @@ impl Csv {
         Ok(Self { tail: Tail::open(path)?, header: None, rows: Rows::default() })
     }
 
-    /// Starts again if the file has been rewritten, as some loggers do for each new column.
-    fn notice_rewrite(&mut self, sink: &mut dyn Sink) -> Result<()> {
-        if self.tail.is_replaced()? {
-            self.tail.reopen()?;
-            self.header = None;
-            self.rows.rewind();
-            sink.again()?;
-        }
-        Ok(())
-    }
-
     /// Handles the header line or a row. Errors contain its position.
     fn line(&mut self, len: usize, sink: &mut dyn Sink) -> Result<()> {
         let position = self.tail.position();
@@ -145,7 +134,13 @@ impl Reader for Csv {
     }
 
     fn read(&mut self, sink: &mut dyn Sink) -> Result<Progress> {
-        self.notice_rewrite(sink)?;
+        // Some loggers rewrite the file for each new column.
+        if self.tail.is_replaced()? {
+            self.tail.reopen()?;
+            self.header = None;
+            self.rows.rewind();
+            sink.again()?;
+        }
         for _ in 0..BUDGET {
             let Some(end) = self.tail.line(end_of_line)? else { return Ok(Progress::UpToDate) };
             self.line(end, sink)?;

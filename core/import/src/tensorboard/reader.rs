@@ -8,7 +8,7 @@ use super::record::{self, Next};
 use super::summary::{self, Tensor};
 use crate::error::{At as _, Result};
 use crate::reader::{Progress, Reader};
-use crate::sink::{At, End, Sink};
+use crate::sink::{At, End, Sink, micros};
 use crate::tail::Tail;
 
 /// Number of bytes read per call.
@@ -242,11 +242,6 @@ fn value(at: At, entry: &Entry<'_>, kind: Kind, sink: &mut dyn Sink) -> Result<(
         }
         Kind::Other => Ok(()),
     }
-}
-
-/// Converts seconds since 1970 to microseconds; `None` if it cannot be a time.
-fn micros(seconds: f64) -> Option<i64> {
-    (seconds > 0.0 && seconds < 1e11).then(|| (seconds * 1e6).round() as i64)
 }
 
 #[cfg(test)]

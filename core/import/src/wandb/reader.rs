@@ -9,7 +9,7 @@ use super::blocks::{Blocks, Next};
 use super::record::{Item, Record, config, items, step};
 use crate::error::Result;
 use crate::reader::{Progress, Reader};
-use crate::sink::{At, End, Sink};
+use crate::sink::{At, End, Sink, micros};
 use crate::table::json::logged;
 use crate::tail::Tail;
 
@@ -93,9 +93,7 @@ impl Wandb {
             };
             match column {
                 Column::Step if value.fract() == 0.0 => at.step = value as i64,
-                Column::Time if value > 0.0 && value < 1e11 => {
-                    at.time_us = Some((value * 1e6).round() as i64);
-                }
+                Column::Time => at.time_us = micros(value).or(at.time_us),
                 Column::Epoch => at.epoch = Some(value),
                 Column::Series(series) => self.values.push((series, value)),
                 _ => {}
