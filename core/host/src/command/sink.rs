@@ -22,7 +22,7 @@ use serde_json::json;
 
 use crate::command::client::{Client, GO, Shared, SinkEvent, read_lines, serve};
 use crate::command::keeper_link::{CONSOLE, FromKeeper, FromSink, LINES, LISTENER, Lines};
-use crate::command::process_tree::Tree;
+use crate::command::process_tree::{Tree, Usage};
 use crate::command::socket::is_own;
 use crate::command::{feeds, run_processes};
 use crate::machine::process::{Process, leave};
@@ -82,7 +82,11 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
     // Existing content is skipped before the command may start.
     let feeds = manifest.command.as_ref().map(|command| feeds::of(command, first.step, begun));
     let tree = Arc::new(std::sync::Mutex::new(None::<Tree>));
-    let system = measuring(first.gpu.clone(), tree.clone());
+    let measured = tree.clone();
+    let system = System::of(first.gpu.clone(), move || {
+        let usage = measured.lock().ok().and_then(|tree| Some(tree.as_ref()?.usage()));
+        usage.map_or((0.0, None), |usage: Usage| (usage.cpu_s, Some(usage.memory)))
+    });
     let no_thread = |e: io::Error| format!("no thread can be started: {e}");
     let watchdogs =
         Watchdogs::start(session, first, manifest, terminated, None, system).map_err(no_thread)?;
@@ -128,14 +132,6 @@ fn record(dir: &Path, address: &Path, begun: bool, talk: &UnixStream) -> Result<
         send(talk, &Report::Events { lines });
     }
     Ok(end)
-}
-
-/// What measures the processes of a command, once they are known.
-fn measuring(gpu: Option<String>, tree: Arc<std::sync::Mutex<Option<Tree>>>) -> System {
-    System::of(gpu, move || {
-        let usage = tree.lock().ok().and_then(|tree| Some(tree.as_ref()?.usage()));
-        usage.map_or((0.0, None), |usage| (usage.cpu_s, Some(usage.memory)))
-    })
 }
 
 /// Opens the run's log. Returns the session with the manifest and the first status.

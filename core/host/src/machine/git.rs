@@ -93,15 +93,11 @@ fn changes(from: &Path, commit: &str) -> Answer {
         "--",
     ];
     let others = ["ls-files", "--others", "--exclude-standard", "--directory", "--no-empty-directory", "-z"];
-    let diff = match ask(top, &diff)? {
-        Ok(diff) => diff,
-        Err(why) => return Some(Err(why)),
-    };
-    let others = match ask(top, &others)? {
-        Ok(others) => others,
-        Err(why) => return Some(Err(why)),
-    };
-    Some(Ok(Changes { dirty: !diff.is_empty(), diff: patch(commit, diff, &others) }))
+    Some(match ask(top, &diff)? {
+        Ok(diff) => ask(top, &others)?
+            .map(|others| Changes { dirty: !diff.is_empty(), diff: patch(commit, diff, &others) }),
+        Err(why) => Err(why),
+    })
 }
 
 /// Calls git; `None` if it is not installed.

@@ -173,21 +173,20 @@ fn discover_in(folders: &[(PathBuf, Origin)], since: Option<SystemTime>) -> Disc
 /// Adds the next file's description or refusal.
 pub(crate) fn take(found: &mut Discovery, path: &Path, origin: Origin, answer: Result<PluginDesc, Refusal>) {
     match answer {
-        Ok(desc) => add(found, path, origin, desc),
+        Ok(desc) => {
+            for experiment in &desc.experiments {
+                if let Some((first, _)) = found.experiment(&experiment.id) {
+                    let by = first.path.clone();
+                    let (experiment, path) = (experiment.id.clone(), path.to_owned());
+                    found.shadowed.push(Shadowed { experiment, path, by });
+                }
+            }
+            found.plugins.push(FoundPlugin { path: path.to_owned(), origin, desc });
+        }
         // Other libraries may lie in the same folder.
         Err(Refusal::NoEntry) => {}
         Err(refusal) => found.refused.push((path.to_owned(), refusal)),
     }
-}
-
-fn add(found: &mut Discovery, path: &Path, origin: Origin, desc: PluginDesc) {
-    for experiment in &desc.experiments {
-        if let Some((first, _)) = found.experiment(&experiment.id) {
-            let by = first.path.clone();
-            found.shadowed.push(Shadowed { experiment: experiment.id.clone(), path: path.to_owned(), by });
-        }
-    }
-    found.plugins.push(FoundPlugin { path: path.to_owned(), origin, desc });
 }
 
 /// Returns how long ago a file was modified.

@@ -244,14 +244,12 @@ impl FromStr for Rule {
                 let bytes = || with_unit(rest, &UNITS).map(Self::Memory);
                 share.or_else(bytes).ok_or_else(|| wrong("an amount such as 8GB, or a share such as 90%"))
             }
-            _ if !near(name, NAMES.into_iter()).is_empty() => {
-                let near = near(name, NAMES.into_iter());
-                Err(format!("{text:?} is not a rule{}", did_you_mean(&near)))
+            _ => {
+                let near = near(name, RULES.into_iter().filter_map(|rule| rule.split(' ').next()));
+                let all = || format!(": {}, or {COMPARISON}", RULES.join(", "));
+                let known = if near.is_empty() { all() } else { did_you_mean(&near) };
+                Err(format!("{text:?} is not a rule{known}"))
             }
-            _ => Err(format!(
-                "{text:?} is not a rule: non-finite, diverged [METRIC], plateau METRIC STEPS, stalled [TIME], rate-fell, gpu-idle [TIME], \
-                 memory AMOUNT|PERCENT%, disk [PERCENT%], end, failure, or {COMPARISON}"
-            )),
         }
     }
 }
@@ -259,16 +257,16 @@ impl FromStr for Rule {
 /// What a rule about a value looks like.
 const COMPARISON: &str = "METRIC > NUMBER (also <, >=, <=)";
 
-/// The names of the rules that have one.
-const NAMES: [&str; 10] = [
+/// What the rules that have a name look like.
+const RULES: [&str; 10] = [
     "non-finite",
-    "diverged",
-    "plateau",
-    "stalled",
+    "diverged [METRIC]",
+    "plateau METRIC STEPS",
+    "stalled [TIME]",
     "rate-fell",
-    "gpu-idle",
-    "memory",
-    "disk",
+    "gpu-idle [TIME]",
+    "memory AMOUNT|PERCENT%",
+    "disk [PERCENT%]",
     "end",
     "failure",
 ];

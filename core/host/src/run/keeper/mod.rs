@@ -14,6 +14,7 @@ use std::io::{PipeReader, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::process::{Child, Stdio};
+use std::rc::Rc;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
@@ -67,7 +68,7 @@ pub(crate) fn keeper_main(dir: &Path, resume: Option<&ResumeFrom>, next: Option<
         events: EventLog::new(&run),
         alerts: Guard::start(&run, &early),
         run,
-        lock,
+        lock: Rc::new(lock),
         launcher: Some(launcher),
         terminated: Arc::default(),
         early,
@@ -142,7 +143,8 @@ fn detach() -> std::io::Result<(RunLock, File)> {
 
 struct Keeper<'a> {
     run: RunDir,
-    lock: RunLock,
+    /// Shared with what the keeper watches.
+    lock: Rc<RunLock>,
     /// The launcher, until it has been notified.
     launcher: Option<File>,
     events: EventLog,
@@ -250,10 +252,10 @@ impl Keeper<'_> {
         let own = console.try_clone().map_err(no_pipe)?;
         let pump =
             Pump::start(&self.run, own.into()).map_err(|e| format!("no thread can be started: {e}"))?;
-        let (run, lock) = (self.run.clone(), &self.lock);
+        let (run, lock) = (self.run.clone(), self.lock.clone());
         let checkpoint = resume.and_then(|r| r.checkpoint.as_deref());
         let mut pair =
-            match Pair::start(&run, lock, manifest, checkpoint, (console.into(), console_in.into())) {
+            match Pair::start(&run, &lock, manifest, checkpoint, (console.into(), console_in.into())) {
                 Ok(pair) => pair,
                 Err(why) => return Err(with_last_words(&why, &pump.finish())),
             };
@@ -263,12 +265,8 @@ impl Keeper<'_> {
             for message in pair.notes() {
                 self.events.warn(message);
             }
-            stopping.enforce(&self.events, &pair);
-            if !still_owns(&mut self.owner, &run, &pair) {
+            if !self.mind(stopping, &pair) {
                 return Ok(None);
-            }
-            if let Some(next) = &mut self.next {
-                next.look();
             }
         }
         let ended = pair.finish();
@@ -307,12 +305,8 @@ impl Keeper<'_> {
         // Do not keep the current folder's file system busy; the trainer stays in it.
         std::env::set_current_dir("/").ok();
         while !process.wait(LOOK) {
-            stopping.enforce(&self.events, &process);
-            if !still_owns(&mut self.owner, &self.run, &process) {
+            if !self.mind(stopping, &process) {
                 return Ok(None);
-            }
-            if let Some(next) = &mut self.next {
-                next.look();
             }
         }
         let ended = child.wait().map_err(|e| format!("cannot read how the trainer ended: {e}"))?;
@@ -323,6 +317,25 @@ impl Keeper<'_> {
         let who = stopping.who();
         let context = stopping.context(who.as_deref(), memory, &console);
         Ok(Some(Death { status: ended, heard: &heard, context }.judge()))
+    }
+
+    /// What is due regularly: enforces a stop, looks at the queue, and renews the ownership. Returns `false`, after killing the
+    /// process, if another owner has the run.
+    fn mind(&mut self, stopping: &mut Stopping, target: &impl Target) -> bool {
+        stopping.enforce(&self.events, target);
+        if let Some((owner, said)) = self.owner.as_mut().filter(|(_, said)| said.elapsed() >= RENEW) {
+            *said = Instant::now();
+            // A failed renewal is repeated later.
+            if let Ok(false) = owner.renew(&self.run) {
+                target.abandon();
+                self.owner = None;
+                return false;
+            }
+        }
+        if let Some(next) = &mut self.next {
+            next.look();
+        }
+        true
     }
 
     /// Starts the trainer. Returns it with the read ends of its report and console.
@@ -359,19 +372,6 @@ impl Keeper<'_> {
         // Dropping `command` closes this process's copies of the trainer's ends.
         Ok((child, report, OwnedFd::from(console)))
     }
-}
-
-/// Renews the ownership regularly. Returns `false`, after killing the process, if another owner has the run.
-fn still_owns(owner: &mut Option<(Owner, Instant)>, run: &RunDir, target: &impl Target) -> bool {
-    let Some((known, said)) = owner.as_mut().filter(|(_, said)| said.elapsed() >= RENEW) else {
-        return true;
-    };
-    *said = Instant::now();
-    // A failed renewal is repeated later.
-    let Ok(false) = known.renew(run) else { return true };
-    target.abandon();
-    *owner = None;
-    false
 }
 
 /// Sends a message to the launcher, once; it may be gone.
