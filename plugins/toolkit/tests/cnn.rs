@@ -94,7 +94,6 @@ fn parameters_are_counted_from_the_tensors() {
     assert_eq!(shapes[2..], [vec![50, 32, 5, 5], vec![10, 50]]);
 }
 
-/// 40 images: two whole chunks of the first convolution and a shorter one.
 #[test]
 fn passes_equal_autograd() {
     let (x, y) = few(40, Kind::Double);

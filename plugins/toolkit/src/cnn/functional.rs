@@ -2,8 +2,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::Spec;
-use crate::data::SIDE;
+use super::{Spec, as_images, convolved};
 
 impl Spec {
     /// Returns the mean cross entropy of images `x` `[n, 784]` with the probabilities `y` `[n, 10]`, as a function of
@@ -15,17 +14,12 @@ impl Spec {
             at += length;
             parameters.f_narrow(0, at - length, length)
         };
-        let mut h = x.f_view([-1, 1, SIDE, SIDE])?;
+        let mut h = as_images(x)?;
         for (conv, shape) in self.convs.iter().zip(self.shapes()) {
             let (k, channels) = (conv.kernel, conv.channels);
             let kernel = take(channels * k * k * shape.channels)?.f_view([channels, k, k, shape.channels])?;
             let (kernel, bias) = (kernel.f_permute([0, 3, 1, 2])?, take(channels)?);
-            let padding = [conv.padding; 2];
-            h = h.f_convolution(&kernel, Some(&bias), [1, 1], padding, [1, 1], false, [0, 0], 1)?;
-            if conv.pool {
-                h = h.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)?;
-            }
-            h = h.f_relu()?;
+            h = convolved(*conv, &h, &kernel, Some(&bias))?.f_relu()?;
         }
         h = h.f_permute([0, 2, 3, 1])?.f_flatten(1, -1)?;
         let mut inputs = self.features();

@@ -5,13 +5,11 @@
 //! weights as `[out, in]` with the inputs ordered as rows, columns, channels; each is followed by its bias. ReLU and bias
 //! come after pooling: max(relu(x + b)) is relu(max(x) + b), on a quarter of the numbers. Forward and backward are
 //! written by hand into buffers made once. In single precision on a CPU, convolutions of the sizes offered here are vector code
-//! (`direct.rs`). Elsewhere the first one is a matrix product (`first.rs`), and those of more than one channel go through libtorch's own
-//! gradient, because `tch` offers it no other way.
+//! (`direct.rs`). Elsewhere they go through libtorch's own gradient, because `tch` offers it no other way.
 
 mod dense;
 mod direct;
 mod evaluate;
-mod first;
 mod functional;
 mod passes;
 mod spec;
@@ -23,10 +21,10 @@ pub use spec::{Conv, SPECS, Shape, Spec, named};
 
 use tch::{Device, Kind, TchError, Tensor};
 
+use crate::data::SIDE;
 use crate::lanes::Processor;
 use crate::rng::{Rng, Stream};
 use direct::Direct;
-use first::First;
 
 /// Weights and biases of one layer, and their gradients: views of the flat tensors.
 struct Layer {
@@ -46,7 +44,6 @@ pub struct Cnn {
     dense: Vec<Layer>,
     /// For each convolution the code for it on this processor, if there is any.
     direct: Vec<Option<Direct>>,
-    first: Option<First>,
 }
 
 impl Cnn {
@@ -90,11 +87,7 @@ impl Cnn {
             .zip(&shapes)
             .map(|(&conv, &shape)| Direct::new(processor?, conv, shape))
             .collect();
-        let first = match (spec.convs.first(), shapes.first(), direct.first()) {
-            (Some(&conv), Some(&shape), Some(None)) => First::new(conv, shape, device)?,
-            _ => None,
-        };
-        Ok(Self { spec, parameters, gradients, convs, dense, direct, first })
+        Ok(Self { spec, parameters, gradients, convs, dense, direct })
     }
 
     /// Draws every weight and bias of every layer uniformly from ±1/√inputs, as torch's `nn.Conv2d` and `nn.Linear` do; the inputs
@@ -165,4 +158,21 @@ impl Cnn {
 /// A kernel `[out, k · k · in]` as torch's `[out, in, k, k]`.
 fn kernel(weight: &Tensor, conv: Conv, shape: Shape) -> Result<Tensor, TchError> {
     weight.f_view([conv.channels, conv.kernel, conv.kernel, shape.channels])?.f_permute([0, 3, 1, 2])
+}
+
+/// Converts rows of features `[n, 784]` to images.
+fn as_images(x: &Tensor) -> Result<Tensor, TchError> {
+    x.f_view([-1, 1, SIDE, SIDE])
+}
+
+/// Returns a convolution of images, pooled if that follows, with a kernel in torch's order.
+fn convolved(
+    conv: Conv,
+    images: &Tensor,
+    kernel: &Tensor,
+    bias: Option<&Tensor>,
+) -> Result<Tensor, TchError> {
+    let padding = [conv.padding; 2];
+    let output = images.f_convolution(kernel, bias, [1, 1], padding, [1, 1], false, [0, 0], 1)?;
+    if conv.pool { output.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false) } else { Ok(output) }
 }

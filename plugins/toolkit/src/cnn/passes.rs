@@ -3,15 +3,13 @@
 use tch::{Kind, TchError, Tensor};
 
 use super::direct::{self, Around};
-use super::first::{self, as_images};
-use super::{Cnn, dense, kernel};
+use super::{Cnn, as_images, convolved, dense, kernel};
 use crate::data::PIXELS;
 
 /// Buffers for a fixed number of samples, used by [`Cnn::forward`] and [`Cnn::gradient`].
 pub struct Workspace {
     pub(super) images: Tensor,
     pub(super) blocks: Vec<Block>,
-    first: Option<first::Space>,
     /// The input of the first dense layer, `[n, features]`, and its gradient.
     pub(super) features: Tensor,
     features_delta: Tensor,
@@ -63,12 +61,8 @@ impl Cnn {
             Some(block) => (flat(&block.active)?, flat(&block.delta)?),
             None => (images.shallow_clone(), images.f_zeros_like()?),
         };
-        let first = match (&self.first, blocks.first()) {
-            (Some(first), Some(block)) => Some(first.space(&images, &block.active, &block.delta)?),
-            _ => None,
-        };
         let dense = dense::Space::new(&self.dense, n)?;
-        Ok(Workspace { images, blocks, first, features, features_delta, dense })
+        Ok(Workspace { images, blocks, features, features_delta, dense })
     }
 
     /// Evaluates the network on [`Workspace::images`]; the result is [`Workspace::logits`].
@@ -85,36 +79,13 @@ impl Cnn {
                 code.forward(buffers, images, [&layer.weight, &layer.bias], &mut block.memory)?;
                 continue;
             }
-            if let (0, Some(first), Some(buffers)) = (i, &self.first, &space.first) {
-                first.forward(buffers, &layer.weight)?;
-            } else {
-                let input = before.last().map(|below| &below.leaf);
-                let images = as_images(&space.images)?;
-                let weight = kernel(&layer.weight.f_detach()?, conv, shape)?;
-                let weight = weight.f_set_requires_grad(graph)?;
-                let run = || -> Result<Tensor, TchError> {
-                    let padding = [conv.padding; 2];
-                    let output = input.unwrap_or(&images).f_convolution(
-                        &weight,
-                        None::<&Tensor>,
-                        [1, 1],
-                        padding,
-                        [1, 1],
-                        false,
-                        [0, 0],
-                        1,
-                    )?;
-                    if conv.pool {
-                        output.f_max_pool2d([2, 2], [2, 2], [0, 0], [1, 1], false)
-                    } else {
-                        Ok(output)
-                    }
-                };
-                let pooled = if graph { tch::with_grad(run) } else { tch::no_grad(run) }?;
-                block.active.f_copy_(&pooled.f_detach()?)?;
-                block.graph =
-                    graph.then(|| Graph { pooled, input: input.map(Tensor::shallow_clone), weight });
-            }
+            let input = before.last().map(|below| &below.leaf);
+            let images = as_images(&space.images)?;
+            let weight = kernel(&layer.weight.f_detach()?, conv, shape)?.f_set_requires_grad(graph)?;
+            let run = || convolved(conv, input.unwrap_or(&images), &weight, None);
+            let pooled = if graph { tch::with_grad(run) } else { tch::no_grad(run) }?;
+            block.active.f_copy_(&pooled.f_detach()?)?;
+            block.graph = graph.then(|| Graph { pooled, input: input.map(Tensor::shallow_clone), weight });
             let bias = layer.bias.f_view([1, -1, 1, 1])?;
             block.active.f_add_(&bias)?.f_relu_().map(drop)?;
         }
@@ -155,9 +126,7 @@ impl Cnn {
                 .delta
                 .f_sum_intlist_out(&layer.bias_gradient, [0_i64, 2, 3].as_slice(), false, None::<Kind>)
                 .map(drop)?;
-            if let (0, Some(first), Some(buffers)) = (i, &self.first, &space.first) {
-                first.backward(buffers, &layer.weight_gradient)?;
-            } else if let Some(graph) = block.graph.take() {
+            if let Some(graph) = block.graph.take() {
                 // The gradient of Σ pooled · delta with constant delta, which is what delta propagates to.
                 let root = tch::with_grad(|| graph.pooled.f_mul(&block.delta))?;
                 let mut wanted = vec![&graph.weight];

@@ -71,9 +71,7 @@ pub struct Shape {
     pub channels: i64,
     /// Rows and columns of the input.
     pub side: i64,
-    /// Rows and columns after the convolution.
-    pub convolved: i64,
-    /// Rows and columns after pooling, if any.
+    /// Rows and columns after the convolution, and pooling if any.
     pub out: i64,
 }
 
@@ -86,7 +84,7 @@ impl Spec {
             .map(|conv| {
                 let convolved = side + 2 * conv.padding - conv.kernel + 1;
                 let out = if conv.pool { convolved / 2 } else { convolved };
-                let shape = Shape { channels, side, convolved, out };
+                let shape = Shape { channels, side, out };
                 (channels, side) = (conv.channels, out);
                 shape
             })

@@ -2,8 +2,7 @@
 
 use tch::{Kind, TchError, Tensor};
 
-use super::first::as_images;
-use super::{Cnn, Workspace, kernel};
+use super::{Cnn, Conv, Workspace, as_images, convolved, kernel};
 
 /// Number of samples at a time, because their windows are many times as large as the samples.
 const CHUNK: i64 = 64;
@@ -45,9 +44,7 @@ impl Cnn {
         let pooled = space.blocks[index].delta.f_narrow(0, start, length)?;
         let delta = if conv.pool {
             let weight = kernel(&self.convs[index].weight, conv, shape)?;
-            let padding = [conv.padding; 2];
-            let output =
-                input.f_convolution(&weight, None::<&Tensor>, [1, 1], padding, [1, 1], false, [0, 0], 1)?;
+            let output = convolved(Conv { pool: false, ..conv }, &input, &weight, None)?;
             let (_, places) = output.f_max_pool2d_with_indices([2, 2], [2, 2], [0, 0], [1, 1], false)?;
             output.f_max_pool2d_with_indices_backward(
                 &pooled,
