@@ -3,7 +3,7 @@
 use tch::{TchError, Tensor};
 
 use crate::checkpoint::{Saved, Saving};
-use crate::mlp::{Mlp, Samples, Shuffle, Workspace};
+use crate::mlp::{Batch, Mlp, Samples, Shuffle, Workspace};
 use crate::optim::{Optimizer, Rule};
 use crate::rng::Stream;
 
@@ -72,19 +72,12 @@ impl Ensemble {
         self.step as f64 / self.steps_per_epoch() as f64
     }
 
-    fn space(&self, index: usize) -> &Workspace {
-        let short = self.shuffle.samples_of(index) < self.whole.samples();
-        self.rest.as_ref().filter(|_| short).unwrap_or(&self.whole)
-    }
-
     /// Computes the gradient on the next batch, into [`Mlp::gradients`], without changing the parameters.
     pub fn gradient(&mut self, samples: &Samples) -> Result<(), TchError> {
         let steps = self.steps_per_epoch();
         let (epoch, index) = ((self.step / steps) as u32, (self.step % steps) as usize);
         let batch = self.shuffle.load(samples, epoch, index)?;
-        let short = batch.samples() < self.whole.samples();
-        let space = self.rest.as_ref().filter(|_| short).unwrap_or(&self.whole);
-        self.mlp.gradient(space, batch)?;
+        self.mlp.gradient(space(&self.whole, self.rest.as_ref(), batch), batch)?;
         self.loaded = index;
         Ok(())
     }
@@ -92,14 +85,8 @@ impl Ensemble {
     /// Returns the loss of each network on the batch of the last [`Ensemble::gradient`], at the parameters it used.
     /// Call it before the next one.
     pub fn batch_loss(&self) -> Result<Vec<f64>, TchError> {
-        self.mlp.batch_loss(self.space(self.loaded), self.shuffle.loaded(self.loaded))
-    }
-
-    /// Returns, for each network, the trace of the covariance of single samples' gradients in the batch of the last
-    /// [`Ensemble::gradient`], and the size of that batch. Call it before the update.
-    pub fn gradient_variance(&self) -> Result<(Vec<f64>, i64), TchError> {
-        let space = self.space(self.loaded);
-        Ok((self.mlp.gradient_variance(space, self.shuffle.loaded(self.loaded))?, space.samples()))
+        let batch = self.shuffle.loaded(self.loaded);
+        self.mlp.batch_loss(space(&self.whole, self.rest.as_ref(), batch), batch)
     }
 
     /// Changes the learning rate, see [`Optimizer::set_rate`].
@@ -109,9 +96,21 @@ impl Ensemble {
 
     /// Updates the parameters along the last gradient.
     pub fn update(&mut self) -> Result<(), TchError> {
-        self.optimizer.update(self.mlp.parameters(), self.mlp.gradients())?;
+        self.update_by(|_, mlp, optimizer, _| optimizer.update(mlp.parameters(), mlp.gradients()))
+    }
+
+    /// Makes an update by a function of the number of updates before, the networks, their optimizer, and what returns the
+    /// trace of the covariance of single samples' gradients for each network, and the size of the batch.
+    pub(crate) fn update_by<T>(
+        &mut self,
+        update: impl FnOnce(i64, &Mlp, &mut Optimizer, Noise<'_>) -> Result<T, TchError>,
+    ) -> Result<T, TchError> {
+        let (mlp, batch) = (&self.mlp, self.shuffle.loaded(self.loaded));
+        let space = space(&self.whole, self.rest.as_ref(), batch);
+        let noise = || Ok((mlp.gradient_variance(space, batch)?, space.samples()));
+        let found = update(self.step, mlp, &mut self.optimizer, &noise)?;
         self.step += 1;
-        Ok(())
+        Ok(found)
     }
 
     /// Computes one gradient and makes one update.
@@ -157,6 +156,14 @@ impl Ensemble {
         self.step = step;
         Ok(())
     }
+}
+
+/// Computes the noise of a batch.
+type Noise<'a> = &'a dyn Fn() -> Result<(Vec<f64>, i64), TchError>;
+
+/// Returns the buffers for a batch, which may be the shorter one at the end of an epoch.
+fn space<'a>(whole: &'a Workspace, rest: Option<&'a Workspace>, batch: &Batch) -> &'a Workspace {
+    rest.filter(|rest| rest.samples() == batch.samples()).unwrap_or(whole)
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ pub mod training;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::settings::Method;
 
@@ -77,12 +77,6 @@ pub struct FunctionFit {
     pub instruments: Settings,
 }
 
-/// The series of one fit, one per trial.
-struct FitSeries {
-    loss: Vec<SeriesId>,
-    batch_loss: Vec<SeriesId>,
-}
-
 impl Experiment for FunctionFit {
     fn info() -> Info {
         let info = Info::new("function-fit", "Function fit: deep against shallow", "")
@@ -128,7 +122,6 @@ impl Experiment for FunctionFit {
         }
         let mut training = Training::new(self.setup(ctx.seed(), device)?)?;
         ctx.declare_figures(figures::declare(self, &training, ctx.seed(), &[]))?;
-        let series = declare_series(ctx, &training)?;
         let mut instruments =
             Instruments::new(&self.instruments, ctx.seed(), &format!("{}.", self.in_words(ctx.seed())));
         training.watch(ctx, &mut instruments)?;
@@ -137,18 +130,18 @@ impl Experiment for FunctionFit {
             ctx.info(format!("continuing from step {}", training.step()))?;
         } else {
             tables::models(ctx, &training)?;
-            self.evaluate(ctx, &mut training, &series)?;
+            self.evaluate(ctx, &mut training)?;
         }
         for step in ctx.steps(training.step()..self.steps) {
             let step = step? + 1;
             training.advance()?;
             training.log_readings(ctx)?;
             if step % self.log_every == 0 {
-                self.log_batch_losses(ctx, &mut training, &series)?;
+                self.log_batch_losses(ctx, &mut training)?;
             }
             // Where nothing is left to train, the last loss is that of the end, not of an earlier evaluation.
             if step % self.eval_every == 0 || step == self.steps || training.all_diverged() {
-                self.evaluate(ctx, &mut training, &series)?;
+                self.evaluate(ctx, &mut training)?;
             }
             if self.table_every > 0 && step % self.table_every == 0 && step < self.steps {
                 tables::predictions(ctx, &training, self.table_points as usize)?;
@@ -164,12 +157,12 @@ impl Experiment for FunctionFit {
 
 impl FunctionFit {
     /// Evaluates every fit on the whole grid.
-    fn evaluate(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries]) -> Result<()> {
-        for (i, ids) in series.iter().enumerate() {
+    fn evaluate(&self, ctx: &Ctx, training: &mut Training) -> Result<()> {
+        for i in 0..training.fits.len() {
             let fit = &training.fits[i];
             let truth = &training.setup().targets[fit.target].values;
             let losses = training::losses(&fit.predict(training)?, truth);
-            log(ctx, training, i, &losses, &ids.loss, self.eval_every)?;
+            log(ctx, training, i, "loss", &losses, self.eval_every)?;
         }
         if training.all_diverged() {
             return Err(Error::new(format!(
@@ -180,10 +173,10 @@ impl FunctionFit {
         Ok(())
     }
 
-    fn log_batch_losses(&self, ctx: &Ctx, training: &mut Training, series: &[FitSeries]) -> Result<()> {
-        for (i, ids) in series.iter().enumerate() {
+    fn log_batch_losses(&self, ctx: &Ctx, training: &mut Training) -> Result<()> {
+        for i in 0..training.fits.len() {
             let losses = training.fits[i].batch_loss(training)?;
-            log(ctx, training, i, &losses, &ids.batch_loss, self.log_every)?;
+            log(ctx, training, i, "batch_loss", &losses, self.log_every)?;
         }
         Ok(())
     }
@@ -195,40 +188,28 @@ fn log(
     ctx: &Ctx,
     training: &mut Training,
     fit: usize,
+    metric: &str,
     losses: &[f64],
-    ids: &[SeriesId],
     every: i64,
 ) -> Result<()> {
     let step = training.step();
-    for trial in training.freeze_diverged(fit, losses)? {
-        let which = &training.fits[fit];
-        let function = training.split(which);
+    let new = training.freeze_diverged(fit, losses)?;
+    let which = &training.fits[fit];
+    let split = training.split(which);
+    for trial in new {
         ctx.warn(format!(
-            "{function}, {}, trial {trial} diverged: its loss is {} at step {step}; it is frozen, the others continue",
+            "{split}, {}, trial {trial} diverged: its loss is {} at step {step}; it is frozen, the others continue",
             which.model, losses[trial]
         ))?;
     }
     // The previous step at which this metric was logged, computed from the step alone so that resuming changes nothing.
     let previous = (step - 1).div_euclid(every) * every;
-    let points: Vec<(SeriesId, f64)> = (0..losses.len())
-        .filter(|&trial| training.fits[fit].diverged[trial].is_none_or(|since| previous < since))
-        .map(|trial| (ids[trial], losses[trial]))
-        .collect();
-    ctx.log_epoch(step, training.epoch(), &points)
-}
-
-fn declare_series(ctx: &Ctx, training: &Training) -> Result<Vec<FitSeries>> {
-    let of = |metric| {
-        let of_fit = |fit: &training::Fit| {
-            let series = Series::metric(metric).model(&fit.model);
-            ctx.trials(series.split(&training.split(fit)), 0..training.setup().trials)
-        };
-        training.fits.iter().map(of_fit).collect::<Result<Vec<_>>>()
-    };
-    let (losses, batch_losses) = (of("loss")?, of("batch_loss")?);
-    Ok(losses
-        .into_iter()
-        .zip(batch_losses)
-        .map(|(loss, batch_loss)| FitSeries { loss, batch_loss })
-        .collect())
+    let series = Series::metric(metric).model(&which.model).split(&split);
+    let mut points = Points::of(ctx);
+    for (trial, loss) in losses.iter().enumerate() {
+        if which.diverged[trial].is_none_or(|since| previous < since) {
+            points = points.one(series.trial(trial as i32), *loss)?;
+        }
+    }
+    points.log(step, training.epoch())
 }

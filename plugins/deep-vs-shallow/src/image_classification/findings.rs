@@ -2,7 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 
-use super::training::Training;
+use super::training::{Fit, Training};
 
 /// The errors of one kind of network on the test set of one data set, over all trials that did not diverge.
 pub(super) struct Findings {
@@ -39,7 +39,7 @@ pub(super) fn of(training: &mut Training, count: usize) -> Result<Vec<Findings>>
     let mut start = 0;
     while start < training.fits().len() {
         let (task, model) = (training.fits()[start].task, training.fits()[start].name());
-        let same = |fit: &super::Fit| fit.task == task && fit.name() == model;
+        let same = |fit: &Fit| fit.task == task && fit.name() == model;
         let end = start + training.fits()[start..].iter().take_while(|fit| same(fit)).count();
         let mut seen = Vec::new();
         for i in start..end {

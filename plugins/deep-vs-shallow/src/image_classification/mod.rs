@@ -13,12 +13,12 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::settings::Method;
 
 use conclusion::Conclusion;
-use training::{Fit, Training};
+use training::Training;
 
 /// Trains convolutional networks on real images: three with the same number of parameters and 1, 2 or 3 convolutions, and the report's LeNet.
 #[derive(Params, Clone, Debug)]
@@ -72,12 +72,6 @@ pub struct ImageClassification {
 
 /// Maximum number of steps before checking for requests.
 const BURST: i64 = 10;
-
-struct FitSeries {
-    /// Loss, accuracy and error on the training set, then on the test set.
-    whole: [SeriesId; 6],
-    batch_loss: SeriesId,
-}
 
 /// The amount of work in passes of an image through a network: forward is one, and a training step makes three
 /// (forward, and backward to the inputs and to the weights of each layer).
@@ -160,7 +154,6 @@ impl Experiment for ImageClassification {
         let total = self.epochs * training.steps_per_epoch();
         let work = Work::of(self, &training);
         ctx.declare_figures(figures::curves(self, &training, ctx.seed(), &[]))?;
-        let series = declare_series(ctx, &training)?;
         let settings = figures::settings(self, &training, ctx.seed());
         training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &settings))?;
         if let Some(dir) = ctx.resume_dir() {
@@ -177,10 +170,10 @@ impl Experiment for ImageClassification {
                 }
                 let losses = training.advance(self.burst(training.step(), training.steps_per_epoch()))?;
                 training.log_readings(ctx)?;
-                log_batch_losses(ctx, &mut training, &series, &losses, self.log_every)?;
+                log_batch_losses(ctx, &mut training, &losses, self.log_every)?;
                 ctx.progress(work.before(training.step()), work.total(), "training")?;
             }
-            evaluate(ctx, &mut training, &series, &work)?;
+            evaluate(ctx, &mut training, &work)?;
             ctx.checkpoint_if_due(training.step(), |dir| training.save(dir))?;
         }
         let findings = findings::of(&mut training, self.mistakes as usize)?;
@@ -203,7 +196,7 @@ impl ImageClassification {
 
 /// Evaluates what is due and not yet evaluated at this step. If a stop is requested meanwhile, the networks already
 /// evaluated are logged, and the others follow when the run is resumed.
-fn evaluate(ctx: &Ctx, training: &mut Training, series: &[FitSeries], work: &Work) -> Result<()> {
+fn evaluate(ctx: &Ctx, training: &mut Training, work: &Work) -> Result<()> {
     let step = training.step();
     if !work.is_evaluated(step) {
         return Ok(());
@@ -224,36 +217,47 @@ fn evaluate(ctx: &Ctx, training: &mut Training, series: &[FitSeries], work: &Wor
         if !values[0].is_finite() {
             diverge(ctx, training, i, values[0])?;
         }
-        let [train_loss, train, test_loss, test] = values;
-        let values = [train_loss, train, 1.0 - train, test_loss, test, 1.0 - test];
-        let points: Vec<(SeriesId, f64)> = series[i].whole.into_iter().zip(values).collect();
-        ctx.log_epoch(step, epoch, &points)?;
+        let mut points = Points::of(ctx);
+        for (part, [loss, accuracy]) in ["train", "test"].into_iter().zip(values.as_chunks::<2>().0) {
+            for (metric, value) in [("loss", *loss), ("accuracy", *accuracy), ("error", 1.0 - accuracy)] {
+                points = add(points, training, i, metric, part, value)?;
+            }
+        }
+        points.log(step, epoch)?;
     }
     fail_if_all_diverged(training)
 }
 
 /// Logs the batch losses if they are due, and freezes networks whose loss is not finite.
-fn log_batch_losses(
-    ctx: &Ctx,
-    training: &mut Training,
-    series: &[FitSeries],
-    losses: &[(usize, f64)],
-    every: i64,
-) -> Result<()> {
+fn log_batch_losses(ctx: &Ctx, training: &mut Training, losses: &[(usize, f64)], every: i64) -> Result<()> {
     for &(i, loss) in losses {
         if !loss.is_finite() {
             diverge(ctx, training, i, loss)?;
             // It will not be evaluated again: charts mark its end here.
-            let [train, _, _, test, ..] = series[i].whole;
-            ctx.log_epoch(training.step(), training.epoch(), &[(train, loss), (test, loss)])?;
+            let points = add(Points::of(ctx), training, i, "loss", "train", loss)?;
+            add(points, training, i, "loss", "test", loss)?.log(training.step(), training.epoch())?;
         }
     }
     if training.step() % every == 0 {
-        let points: Vec<(SeriesId, f64)> =
-            losses.iter().map(|&(i, loss)| (series[i].batch_loss, loss)).collect();
-        ctx.log_epoch(training.step(), training.epoch(), &points)?;
+        let batch_loss =
+            |points, &(i, loss): &(usize, f64)| add(points, training, i, "batch_loss", "train", loss);
+        losses.iter().try_fold(Points::of(ctx), batch_loss)?.log(training.step(), training.epoch())?;
     }
     fail_if_all_diverged(training)
+}
+
+/// Adds a value of a network on the training or the test set.
+fn add<'a>(
+    points: Points<'a>,
+    training: &Training,
+    fit: usize,
+    metric: &str,
+    part: &str,
+    value: f64,
+) -> Result<Points<'a>> {
+    let fit = &training.fits()[fit];
+    let split = format!("{}-{part}", training.tasks()[fit.task].name);
+    points.one(Series::metric(metric).model(fit.name()).split(&split).trial(fit.trial as i32), value)
 }
 
 fn diverge(ctx: &Ctx, training: &mut Training, fit: usize, loss: f64) -> Result<()> {
@@ -274,28 +278,6 @@ fn fail_if_all_diverged(training: &Training) -> Result<()> {
         )));
     }
     Ok(())
-}
-
-fn declare_series(ctx: &Ctx, training: &Training) -> Result<Vec<FitSeries>> {
-    let of = |fit: &Fit| {
-        let task = training.tasks()[fit.task].name;
-        let (train, test) = (format!("{task}-train"), format!("{task}-test"));
-        let series = |metric: &str, split: &str| {
-            ctx.series(Series::metric(metric).model(fit.name()).split(split).trial(fit.trial as i32))
-        };
-        Ok(FitSeries {
-            whole: [
-                series("loss", &train)?,
-                series("accuracy", &train)?,
-                series("error", &train)?,
-                series("loss", &test)?,
-                series("accuracy", &test)?,
-                series("error", &test)?,
-            ],
-            batch_loss: series("batch_loss", &train)?,
-        })
-    };
-    training.fits().iter().map(of).collect()
 }
 
 #[cfg(test)]

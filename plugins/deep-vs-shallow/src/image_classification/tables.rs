@@ -4,7 +4,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data::PIXELS;
 
 use super::findings::Findings;
-use super::training::Training;
+use super::training::{Fit, Training};
 
 /// Returns the name of a network's confusion table. One per network and data set, because a panel draws one table.
 pub(super) fn confusion_of(task: &str, model: &str) -> String {
@@ -19,7 +19,7 @@ pub(super) fn mistakes_of(task: &str, model: &str) -> String {
 /// Writes the networks: `models(model, layers, convolutions, parameters)`, with parameters counted from the tensors.
 pub(super) fn models(ctx: &Ctx, training: &Training) -> Result<()> {
     let rows = Rows::of(training.fits().iter().filter(|fit| fit.task == 0 && fit.trial == 0))
-        .utf8("model", super::Fit::name)
+        .utf8("model", Fit::name)
         .utf8("layers", |fit| fit.cnn.spec().to_string())
         .i64("convolutions", |fit| fit.cnn.spec().convs.len() as i64)
         .i64("parameters", |fit| fit.cnn.parameter_count());

@@ -10,7 +10,7 @@ mod walk;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::runtime;
 
@@ -63,12 +63,6 @@ pub struct Interpolation {
     /// Training instruments
     #[param(flatten)]
     pub instruments: Settings,
-}
-
-/// The series of the networks trained in one stage: `[trial]`.
-struct Trained {
-    loss: [Vec<SeriesId>; 2],
-    accuracy: [Vec<SeriesId>; 2],
 }
 
 /// Splits, in the order of their evaluations.
@@ -126,7 +120,6 @@ impl Experiment for Interpolation {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;
         ctx.declare_figures(figures::training(&plan))?;
-        let series = plan.roles.iter().map(|role| declare(ctx, role)).collect::<Result<Vec<_>>>()?;
         let probes = self.probes(ctx, &plan)?;
         let mut walk = if let Some(dir) = ctx.resume_dir() {
             let walk = Walk::restore(&plan, dir)?;
@@ -140,18 +133,19 @@ impl Experiment for Interpolation {
             runtime::set_threads(walk.useful_threads(ctx.threads()));
             walk.advance(|role, ensemble| probes[role].advance(ctx, ensemble, &plan.sets[0]))?;
             if let Some((role, epoch, true)) = walk.place() {
-                let mut points = Vec::new();
-                for (split, evaluation) in walk.measured()? {
-                    let of = &series[role];
-                    points.extend(of.loss[split].iter().copied().zip(evaluation.loss));
-                    points.extend(of.accuracy[split].iter().copied().zip(evaluation.accuracy));
+                let mut points = Points::of(ctx);
+                for (split, found) in walk.measured()? {
+                    let of =
+                        |metric| Series::metric(metric).model(&plan.roles[role].name).split(SPLITS[split]);
+                    points =
+                        points.trials(of("loss"), &found.loss)?.trials(of("accuracy"), &found.accuracy)?;
                 }
-                ctx.log_epoch(walk.step(), epoch, &points)?;
+                points.log(walk.step(), epoch)?;
             }
             if let Some((pair, set, barriers)) = walk.barriers() {
                 for (name, barrier) in plan.line_names().iter().zip(barriers) {
                     let series = Series::metric("barrier").model(name).split(SPLITS[set]).trial(pair as i32);
-                    ctx.log(walk.step(), &[(ctx.series(series)?, barrier)])?;
+                    Points::of(ctx).one(series, barrier)?.log(walk.step(), f64::NAN)?;
                 }
             }
             ctx.progress(walk.step(), plan.steps(), &walk.phase())?;
@@ -179,13 +173,4 @@ impl Interpolation {
         };
         plan.roles.iter().enumerate().map(probe).collect()
     }
-}
-
-fn declare(ctx: &Ctx, role: &Role) -> Result<Trained> {
-    let of =
-        |metric, split| ctx.trials(Series::metric(metric).model(&role.name).split(split), 0..role.trials);
-    Ok(Trained {
-        loss: [of("loss", SPLITS[0])?, of("loss", SPLITS[1])?],
-        accuracy: [of("accuracy", SPLITS[0])?, of("accuracy", SPLITS[1])?],
-    })
 }

@@ -6,6 +6,7 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::data::{self, CLASSES, Dataset, Split};
 use gradtop_toolkit::instruments::Instruments;
+use gradtop_toolkit::metrics::Points;
 use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
@@ -243,20 +244,17 @@ impl State {
 
     fn log(&self, ctx: &Ctx, unit: Unit, part: Part, scores: &Scores) -> Result<()> {
         let loss = if matches!(part, Part::Subset | Part::SubsetRates) { "squared_error" } else { "loss" };
-        let mut points = Vec::new();
+        let mut points = Points::of(ctx);
         for (split, found) in [("train", scores.train.as_ref()), ("test", Some(&scores.test))] {
             let Some(found) = found else { continue };
             for index in 0..found.loss.len() {
                 let (name, trial) = name(&self.params, unit, index);
-                let series = |metric: &str| {
-                    ctx.series(Series::metric(metric).model(&name).split(split).trial(trial as i32))
-                };
-                points.push((series(loss)?, found.loss[index]));
-                points.push((series("accuracy")?, found.accuracy[index]));
+                let of = |metric| Series::metric(metric).model(&name).split(split).trial(trial as i32);
+                points = points.one(of(loss), found.loss[index])?;
+                points = points.one(of("accuracy"), found.accuracy[index])?;
             }
         }
-        let epoch = self.networks.as_ref().map_or(f64::NAN, Networks::epoch);
-        ctx.log_epoch(self.step, epoch, &points)
+        points.log(self.step, self.networks.as_ref().map_or(f64::NAN, Networks::epoch))
     }
 
     fn keep(&mut self, unit: Unit, part: Part, parameters: i64, scores: &Scores) {
@@ -369,7 +367,7 @@ impl State {
         };
         let (on_train, on_test) = (of(&train, 0)?, of(&test, 1)?);
         self.step += 1;
-        let mut points = Vec::new();
+        let mut points = Points::of(ctx);
         for (index, noise) in [0.0, self.params.noise].into_iter().enumerate() {
             let own = a.f_narrow(1, index as i64 * CLASSES, CLASSES)?;
             let model = Model {
@@ -384,14 +382,12 @@ impl State {
             };
             let name = format!("random features, {}", super::results::noise_in_words(noise));
             for (split, [error, accuracy]) in [("train", model.train), ("test", model.test)] {
-                let series = |metric: &str| {
-                    ctx.series(Series::metric(metric).model(&name).split(split).trial(trial as i32))
-                };
-                points.extend([(series("squared_error")?, error), (series("accuracy")?, accuracy)]);
+                let of = |metric| Series::metric(metric).model(&name).split(split).trial(trial as i32);
+                points = points.one(of("squared_error"), error)?.one(of("accuracy"), accuracy)?;
             }
             self.results.models.push(model);
         }
-        ctx.log(self.step, &points)?;
+        points.log(self.step, f64::NAN)?;
         self.at += 1;
         Ok(true)
     }

@@ -13,7 +13,7 @@ pub mod training;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::settings::Method;
 
@@ -81,9 +81,6 @@ pub struct RandomLabels {
     pub instruments: Settings,
 }
 
-/// Loss and accuracy on the training set, then on the test set.
-type RowSeries = [SeriesId; 4];
-
 impl Experiment for RandomLabels {
     fn info() -> Info {
         let info = Info::new("random-labels", "Random labels: what networks can memorise", "")
@@ -118,7 +115,6 @@ impl Experiment for RandomLabels {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let mut training = Training::new(self.setup(ctx.seed(), device, ctx.threads())?)?;
         ctx.declare_figures(figures::declare(self, &training, ctx.seed(), &[]))?;
-        let series = declare_series(ctx, &training, self.trials)?;
         let caption = format!("{}.", self.in_words(ctx.seed()));
         training.watch(ctx, &mut Instruments::new(&self.instruments, ctx.seed(), &caption))?;
         if let Some(dir) = ctx.resume_dir() {
@@ -135,7 +131,7 @@ impl Experiment for RandomLabels {
             let rows = training.round(&|| ctx.should_stop())?;
             training.log_readings(ctx)?;
             if let Some(rows) = rows {
-                log(ctx, &training, &series, &rows)?;
+                log(ctx, &training, &rows)?;
                 if training.groups().iter().filter(|group| group.finished).count() > before {
                     tables::write(ctx, &training)?;
                     training.keep_weights(ctx)?;
@@ -150,37 +146,20 @@ impl Experiment for RandomLabels {
     }
 }
 
-fn declare_series(ctx: &Ctx, training: &Training, trials: i64) -> Result<Vec<Vec<RowSeries>>> {
-    let of = |name: &str, trial: i64| -> Result<RowSeries> {
-        let series = |metric: &str, split: &str| {
-            ctx.series(Series::metric(metric).model(name).split(split).trial(trial as i32))
-        };
-        Ok([
-            series("loss", "train")?,
-            series("accuracy", "train")?,
-            series("loss", "test")?,
-            series("accuracy", "test")?,
-        ])
-    };
-    let group = |name: &str| (0..trials).map(|trial| of(name, trial)).collect();
-    training.groups().iter().map(|progress| group(&progress.group.name)).collect()
-}
-
-fn log(ctx: &Ctx, training: &Training, series: &[Vec<RowSeries>], rows: &[Row]) -> Result<()> {
+fn log(ctx: &Ctx, training: &Training, rows: &[Row]) -> Result<()> {
     for row in rows {
-        let [train_loss, train, test_loss, test] = series[row.group][row.trial];
-        let mut points = vec![(train_loss, row.train[0]), (train, row.train[1])];
-        if let Some([loss, accuracy]) = row.test {
-            points.extend([(test_loss, loss), (test, accuracy)]);
+        let name = &training.groups()[row.group].group.name;
+        let of = |metric, split| Series::metric(metric).model(name).split(split).trial(row.trial as i32);
+        let mut points = Points::of(ctx);
+        for (split, found) in [("train", Some(row.train)), ("test", row.test)] {
+            let Some([loss, accuracy]) = found else { continue };
+            points = points.one(of("loss", split), loss)?.one(of("accuracy", split), accuracy)?;
         }
-        ctx.log_epoch(training.rounds(), row.epoch as f64, &points)?;
+        points.log(training.rounds(), row.epoch as f64)?;
         if !row.train[0].is_finite() {
             ctx.warn(format!(
-                "{}, trial {} diverged: its loss is {} after epoch {}; it is trained no further",
-                training.groups()[row.group].group.name,
-                row.trial,
-                row.train[0],
-                row.epoch
+                "{name}, trial {} diverged: its loss is {} after epoch {}; it is trained no further",
+                row.trial, row.train[0], row.epoch
             ))?;
         }
     }

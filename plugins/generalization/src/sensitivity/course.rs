@@ -9,23 +9,9 @@ use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::settings::useful_threads;
 use gradtop_toolkit::weights::Weights;
 
-use super::follow::{Follow, measuring_cost, training_cost};
+use super::follow::{Follow, Look, measuring_cost, training_cost};
 use super::measure::{Measures, Network, measure};
 use super::plan::{Leg, Moment, Plan, Purpose};
-
-/// What the last step observed of the networks of a leg, one value per trial.
-pub struct Seen {
-    /// Index of the leg.
-    pub leg: usize,
-    /// Number of epochs.
-    pub epoch: f64,
-    /// Loss on the followed training images.
-    pub loss: Vec<f64>,
-    /// Sensitivity of logits.
-    pub logits: Vec<f64>,
-    /// Sensitivity of probabilities.
-    pub probabilities: Vec<f64>,
-}
 
 /// The state of a run at one step.
 pub struct Course<'a> {
@@ -37,7 +23,7 @@ pub struct Course<'a> {
     /// How many of the leg's moments have been measured.
     moments: usize,
     networks: Vec<Network>,
-    seen: Option<Seen>,
+    seen: Option<(usize, f64, Look)>,
     /// The networks that the last step measured, except those that continue for more epochs.
     measured: (String, Weights),
 }
@@ -67,8 +53,8 @@ impl<'a> Course<'a> {
         self.measured.1.write(ctx, self.step, &self.measured.0)
     }
 
-    /// Returns what the last step observed.
-    pub fn seen(&self) -> Option<&Seen> {
+    /// Returns the leg whose networks the last step observed, the number of its epochs, and what was observed.
+    pub fn seen(&self) -> Option<&(usize, f64, Look)> {
         self.seen.as_ref()
     }
 
@@ -158,13 +144,7 @@ impl<'a> Course<'a> {
 
     fn look(&mut self) -> Result<()> {
         let (leg, epoch) = (self.leg, self.follow.epoch());
-        self.seen = self.follow.look()?.map(|look| Seen {
-            leg,
-            epoch,
-            loss: look.loss,
-            logits: look.logits,
-            probabilities: look.probabilities,
-        });
+        self.seen = self.follow.look()?.map(|look| (leg, epoch, look));
         Ok(())
     }
 

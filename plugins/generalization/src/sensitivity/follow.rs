@@ -24,10 +24,13 @@ const FIRST: i64 = 8;
 const POINTS: i64 = 1000;
 
 /// What a check observed, one value per trial.
-pub(super) struct Look {
-    pub(super) loss: Vec<f64>,
-    pub(super) logits: Vec<f64>,
-    pub(super) probabilities: Vec<f64>,
+pub struct Look {
+    /// Loss on the followed training images.
+    pub loss: Vec<f64>,
+    /// Sensitivity of logits.
+    pub logits: Vec<f64>,
+    /// Sensitivity of probabilities.
+    pub probabilities: Vec<f64>,
 }
 
 /// A network at its moment.

@@ -13,10 +13,11 @@ mod verdict;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::runtime;
 
-pub use course::{Course, Seen};
+pub use course::Course;
+pub use follow::Look;
 pub use measure::{Measures, Network};
 pub use plan::{Leg, Moment, Plan, Purpose};
 
@@ -100,13 +101,6 @@ pub struct Sensitivity {
     pub instruments: Settings,
 }
 
-/// The series of a batch size's networks: `[trial]`.
-struct Followed {
-    loss: Vec<SeriesId>,
-    logits: Vec<SeriesId>,
-    probabilities: Vec<SeriesId>,
-}
-
 impl Experiment for Sensitivity {
     fn info() -> Info {
         let info = Info::new("sensitivity", "Sensitivity and sharpness against batch size", "")
@@ -154,11 +148,6 @@ impl Experiment for Sensitivity {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;
         ctx.declare_figures(figures::progress(&plan))?;
-        let followed = plan
-            .legs
-            .iter()
-            .map(|leg| (leg.purpose == Purpose::Batches).then(|| declare(ctx, leg)).transpose())
-            .collect::<Result<Vec<_>>>()?;
         let probes = self.probes(ctx, &plan)?;
         let mut course = if let Some(dir) = ctx.resume_dir() {
             let course = Course::restore(&plan, dir)?;
@@ -166,7 +155,7 @@ impl Experiment for Sensitivity {
             course
         } else {
             let course = Course::new(&plan)?;
-            record(ctx, &course, &followed)?;
+            record(ctx, &plan, &course)?;
             course
         };
         for step in ctx.steps(course.step()..) {
@@ -176,7 +165,7 @@ impl Experiment for Sensitivity {
             }
             runtime::set_threads(course.useful_threads(ctx.threads()));
             course.advance(|leg, ensemble, train| probes[leg].advance(ctx, ensemble, train))?;
-            record(ctx, &course, &followed)?;
+            record(ctx, &plan, &course)?;
             course.keep_weights(ctx)?;
             let (done, total) = course.progress();
             ctx.progress(done, total, &course.phase())?;
@@ -205,21 +194,17 @@ impl Sensitivity {
     }
 }
 
-fn declare(ctx: &Ctx, leg: &Leg) -> Result<Followed> {
-    let of = |metric, split| ctx.trials(Series::metric(metric).model(&leg.name).split(split), 0..leg.trials);
-    Ok(Followed {
-        loss: of("loss", "train")?,
-        logits: of("logit_sensitivity", "test")?,
-        probabilities: of("probability_sensitivity", "test")?,
-    })
-}
-
-/// Logs what the last step observed.
-fn record(ctx: &Ctx, course: &Course<'_>, followed: &[Option<Followed>]) -> Result<()> {
-    let Some(Seen { leg, epoch, loss, logits, probabilities }) = course.seen() else { return Ok(()) };
-    let Some(series) = &followed[*leg] else { return Ok(()) };
-    let pairs = [(&series.loss, loss), (&series.logits, logits), (&series.probabilities, probabilities)];
-    let points: Vec<(SeriesId, f64)> =
-        pairs.iter().flat_map(|(ids, values)| ids.iter().copied().zip(values.iter().copied())).collect();
-    ctx.log_epoch(course.step(), *epoch, &points)
+/// Logs what the last step observed of the networks of a batch size.
+fn record(ctx: &Ctx, plan: &Plan, course: &Course<'_>) -> Result<()> {
+    let Some((leg, epoch, look)) = course.seen() else { return Ok(()) };
+    let leg = &plan.legs[*leg];
+    if leg.purpose != Purpose::Batches {
+        return Ok(());
+    }
+    let of = |metric, split| Series::metric(metric).model(&leg.name).split(split);
+    Points::of(ctx)
+        .trials(of("loss", "train"), &look.loss)?
+        .trials(of("logit_sensitivity", "test"), &look.logits)?
+        .trials(of("probability_sensitivity", "test"), &look.probabilities)?
+        .log(course.step(), *epoch)
 }

@@ -10,6 +10,7 @@ mod tables;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{self, Instruments, Name, Probe, Settings};
+use gradtop_toolkit::metrics::Points;
 use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::settings::useful_threads;
@@ -82,14 +83,6 @@ pub struct EdgeOfStability {
     pub instruments: Settings,
 }
 
-/// The series of one [`Descent`], for each network.
-struct AllSeries {
-    loss: Vec<SeriesId>,
-    lambda_max: Vec<SeriesId>,
-    sharpness: Vec<SeriesId>,
-    share: Vec<SeriesId>,
-}
-
 impl Experiment for EdgeOfStability {
     fn info() -> Info {
         let info = Info::new("edge-of-stability", "Edge of stability: curvature against the step size", "")
@@ -156,7 +149,6 @@ impl Experiment for EdgeOfStability {
                 instruments.declare(ctx, name, &descent.ensemble.mlp, &problem.train)
             })
             .collect::<Result<Vec<Probe>>>()?;
-        let series = descents.iter().map(|descent| declare(ctx, descent)).collect::<Result<Vec<_>>>()?;
         let last = descents.iter().map(|descent| descent.steps).max().unwrap_or(0);
         let mut start = 0;
         if let Some(dir) = ctx.resume_dir() {
@@ -166,11 +158,9 @@ impl Experiment for EdgeOfStability {
             ctx.info(format!("continuing from step {start}"))?;
         }
         let look = |descents: &mut [Descent], step: i64| -> Result<()> {
-            for (descent, series) in descents.iter_mut().zip(&series) {
-                if descent.due(step) {
-                    descent.look(&problem)?;
-                    log(ctx, descent, series)?;
-                }
+            for descent in descents.iter_mut().filter(|descent| descent.due(step)) {
+                descent.look(&problem)?;
+                log(ctx, descent)?;
             }
             Ok(())
         };
@@ -202,30 +192,19 @@ impl Experiment for EdgeOfStability {
     }
 }
 
-fn declare(ctx: &Ctx, descent: &Descent) -> Result<AllSeries> {
-    let trials = descent.first..descent.first + descent.ensemble.mlp.trials();
-    let of = |metric: &str| {
-        let series = Series::metric(metric).split(descent.method.name()).model(&descent.setting);
-        ctx.trials(series, trials.clone())
-    };
-    Ok(AllSeries {
-        loss: of("loss")?,
-        lambda_max: of("lambda_max")?,
-        sharpness: of("sharpness")?,
-        share: of("share_of_limit")?,
-    })
-}
-
 /// Logs the last measurement; before its first update, Adam has no preconditioner.
-fn log(ctx: &Ctx, descent: &Descent, series: &AllSeries) -> Result<()> {
+fn log(ctx: &Ctx, descent: &Descent) -> Result<()> {
     let Some(point) = descent.points.last() else { return Ok(()) };
-    let mut points = Vec::new();
-    for (i, look) in point.networks.iter().enumerate() {
-        points.extend([(series.loss[i], look.loss), (series.lambda_max[i], look.lambda_max)]);
+    let mut points = Points::of(ctx);
+    for (trial, look) in (descent.first..).zip(&point.networks) {
+        let of = |metric| {
+            Series::metric(metric).split(descent.method.name()).model(&descent.setting).trial(trial as i32)
+        };
+        points = points.one(of("loss"), look.loss)?.one(of("lambda_max"), look.lambda_max)?;
         if descent.measurable(point.step) {
             let share = look.sharpness / descent.rule.stability_limit();
-            points.extend([(series.sharpness[i], look.sharpness), (series.share[i], share)]);
+            points = points.one(of("sharpness"), look.sharpness)?.one(of("share_of_limit"), share)?;
         }
     }
-    ctx.log(point.step, &points)
+    points.log(point.step, f64::NAN)
 }

@@ -13,7 +13,7 @@ mod task;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::runtime;
 
 pub use plane::{Axes, Curvature, evaluate};
@@ -100,15 +100,6 @@ impl Experiment for ErrorSurface {
     fn run(&mut self, ctx: &mut Ctx) -> Result<()> {
         let (device, _no_graphs) = runtime::prepare(ctx);
         let plan = self.plan(ctx.seed(), device)?;
-        let series: Vec<Vec<SeriesId>> = plan
-            .tasks
-            .iter()
-            .map(|task| {
-                let of = |split| ctx.series(Series::metric("loss").model(task.name).split(split));
-                let test = task.test.as_ref().map(|_| of("test")).transpose()?;
-                Ok(std::iter::once(of("train")?).chain(test).collect())
-            })
-            .collect::<Result<_>>()?;
         ctx.declare_figures(figures::training(&plan))?;
         let probes = self.probes(ctx, &plan)?;
         let mut survey = if let Some(dir) = ctx.resume_dir() {
@@ -117,7 +108,7 @@ impl Experiment for ErrorSurface {
             survey
         } else {
             let survey = Survey::new(&plan)?;
-            record(ctx, &survey, &series)?;
+            record(ctx, &survey)?;
             survey
         };
         for step in ctx.steps(survey.step()..plan.steps()) {
@@ -125,7 +116,7 @@ impl Experiment for ErrorSurface {
             // Small networks are slower on several threads, which wait longer than they compute.
             runtime::set_threads(if survey.is_small() { 1 } else { ctx.threads() });
             survey.advance(|i, task, ensemble| probes[i].advance(ctx, ensemble, task.samples()))?;
-            record(ctx, &survey, &series)?;
+            record(ctx, &survey)?;
             if survey.stage_is_done() && !survey.is_training() {
                 tables::write(ctx, &survey)?;
                 ctx.declare_figures(figures::surface(&plan, &survey))?;
@@ -156,8 +147,12 @@ impl ErrorSurface {
 }
 
 /// Logs the losses of a snapshot.
-fn record(ctx: &Ctx, survey: &Survey<'_>, series: &[Vec<SeriesId>]) -> Result<()> {
-    let Some((task, epoch, losses)) = survey.measured()? else { return Ok(()) };
-    let points: Vec<(SeriesId, f64)> = series[task].iter().copied().zip(losses).collect();
-    ctx.log_epoch(survey.step(), epoch, &points)
+fn record(ctx: &Ctx, survey: &Survey<'_>) -> Result<()> {
+    let Some((epoch, losses)) = survey.measured()? else { return Ok(()) };
+    let series = Series::metric("loss").model(survey.task().name);
+    let mut points = Points::of(ctx);
+    for (split, loss) in ["train", "test"].into_iter().zip(losses) {
+        points = points.one(series.split(split), loss)?;
+    }
+    points.log(survey.step(), epoch)
 }

@@ -245,8 +245,8 @@ impl<'a> Survey<'a> {
         Ok(evaluate(&task.shape, &self.end()?.f_unsqueeze(0)?, &task.train, self.plan.params.grid)?[0])
     }
 
-    /// Returns the task, the epoch, and the losses on the training and test samples, if a snapshot has just been taken.
-    pub fn measured(&self) -> Result<Option<(usize, f64, Vec<f64>)>> {
+    /// Returns the epoch and the losses on the training and test samples, if a snapshot has just been taken.
+    pub fn measured(&self) -> Result<Option<(f64, Vec<f64>)>> {
         let Work::Train(ensemble) = &self.work else { return Ok(None) };
         let task = self.task();
         if !self.is_snapshot() {
@@ -257,7 +257,7 @@ impl<'a> Survey<'a> {
         if let Some(test) = &task.test {
             losses.extend(evaluate(&task.shape, &here, test, self.plan.params.grid)?);
         }
-        Ok(Some((self.stages[self.stage].task, ensemble.epoch(), losses)))
+        Ok(Some((ensemble.epoch(), losses)))
     }
 
     fn is_snapshot(&self) -> bool {

@@ -10,7 +10,7 @@ pub mod task;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::weights::Weights;
 
@@ -61,16 +61,6 @@ pub struct GradientNorm {
     /// Training instruments
     #[param(flatten)]
     pub instruments: Settings,
-}
-
-/// The series of one task: `[trial]`, and for layers `[layer][trial]`.
-struct TaskSeries {
-    loss: Vec<SeriesId>,
-    norm: Vec<SeriesId>,
-    batch_norm: Vec<SeriesId>,
-    update: Vec<SeriesId>,
-    layers: Vec<Vec<SeriesId>>,
-    accuracy: Vec<SeriesId>,
 }
 
 impl Experiment for GradientNorm {
@@ -125,7 +115,6 @@ impl Experiment for GradientNorm {
             .iter()
             .map(|task| instruments.declare(ctx, task.name.as_str(), &task.ensemble.mlp, &task.train))
             .collect::<Result<Vec<Probe>>>()?;
-        let series = tasks.iter().map(|task| declare_series(ctx, task)).collect::<Result<Vec<_>>>()?;
         let last = tasks.iter().map(Task::steps).max().unwrap_or(0);
         let mut start = 0;
         if let Some(dir) = ctx.resume_dir() {
@@ -135,17 +124,17 @@ impl Experiment for GradientNorm {
             ctx.info(format!("continuing from step {start}"))?;
         }
         let advance = |tasks: &mut [Task], step: i64| -> Result<()> {
-            for ((task, series), probe) in tasks.iter_mut().zip(&series).zip(&probes) {
+            for (task, probe) in tasks.iter_mut().zip(&probes) {
                 if step < task.steps() {
                     if step % self.every == 0 {
                         let measured = task.measure(Some((ctx, probe)))?;
-                        log(ctx, task, series, step, &measured)?;
+                        log(ctx, task, step, &measured)?;
                     } else {
                         probe.advance(ctx, &mut task.ensemble, &task.train)?;
                     }
                 } else if step == task.steps() {
                     let measured = task.measure(None)?;
-                    log(ctx, task, series, step, &measured)?;
+                    log(ctx, task, step, &measured)?;
                 }
             }
             Ok(())
@@ -170,33 +159,17 @@ impl Experiment for GradientNorm {
     }
 }
 
-fn declare_series(ctx: &Ctx, task: &Task) -> Result<TaskSeries> {
+fn log(ctx: &Ctx, task: &Task, step: i64, measured: &Measured) -> Result<()> {
     let series = |metric| Series::metric(metric).split(&task.name);
-    let of = |series: Series<'_>| ctx.trials(series, 0..task.ensemble.mlp.trials());
-    let optional = |metric, wanted: bool| if wanted { of(series(metric)) } else { Ok(Vec::new()) };
-    Ok(TaskSeries {
-        loss: of(series("loss"))?,
-        norm: of(series("grad_norm"))?,
-        batch_norm: optional("batch_grad_norm", task.mini_batches())?,
-        update: of(series("update_size"))?,
-        layers: (1..task.ensemble.mlp.widths().len())
-            .map(|layer| of(series("layer_grad_norm").model(&format!("layer {layer}"))))
-            .collect::<Result<_>>()?,
-        accuracy: optional("accuracy", task.train.labels().is_some())?,
-    })
-}
-
-fn log(ctx: &Ctx, task: &Task, series: &TaskSeries, step: i64, measured: &Measured) -> Result<()> {
-    let mut points = Vec::new();
-    let mut push =
-        |ids: &[SeriesId], values: &[f64]| points.extend(ids.iter().copied().zip(values.iter().copied()));
-    push(&series.loss, &measured.loss);
-    push(&series.norm, &measured.norm);
-    push(&series.accuracy, &measured.accuracy);
-    for (ids, norms) in series.layers.iter().zip(&measured.layers) {
-        push(ids, norms);
+    let mut points = Points::of(ctx)
+        .trials(series("loss"), &measured.loss)?
+        .trials(series("grad_norm"), &measured.norm)?
+        .trials(series("accuracy"), &measured.accuracy)?;
+    for (layer, norms) in (1..).zip(&measured.layers) {
+        points = points.trials(series("layer_grad_norm").model(&format!("layer {layer}")), norms)?;
     }
-    push(&series.batch_norm, &measured.batch_norm);
-    push(&series.update, &measured.update);
-    ctx.log_epoch(step, step as f64 / task.ensemble.steps_per_epoch() as f64, &points)
+    points
+        .trials(series("batch_grad_norm"), &measured.batch_norm)?
+        .trials(series("update_size"), &measured.update)?
+        .log(step, step as f64 / task.ensemble.steps_per_epoch() as f64)
 }

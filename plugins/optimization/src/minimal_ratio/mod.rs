@@ -11,7 +11,7 @@ mod tables;
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::weights::Weights;
 
@@ -65,12 +65,6 @@ pub struct MinimalRatio {
 /// Number of iterations of Levenberg–Marquardt between two values: it has far fewer than Adam.
 const LM_EVERY: i64 = 5;
 
-/// The series of one stage, one per run.
-struct StageSeries {
-    loss: Vec<SeriesId>,
-    norm: Vec<SeriesId>,
-}
-
 impl Experiment for MinimalRatio {
     fn info() -> Info {
         let info = Info::new("minimal-ratio", "Minimal ratio against loss", "")
@@ -104,14 +98,13 @@ impl Experiment for MinimalRatio {
         let plan = self.plan(ctx.seed(), device)?;
         runtime::set_threads(plan.useful_threads(ctx.threads()));
         ctx.declare_figures(figures::progress(&plan))?;
-        let series = declare_series(ctx, &plan)?;
         let mut run = if let Some(dir) = ctx.resume_dir() {
             let run = Run::restore(&plan, dir)?;
             ctx.info(format!("continuing from step {}", run.step()))?;
             run
         } else {
             let run = Run::new(&plan)?;
-            self.record(ctx, &run, &series)?;
+            self.record(ctx, &run)?;
             run
         };
         let caption = format!("{}.", plan.in_words());
@@ -120,7 +113,7 @@ impl Experiment for MinimalRatio {
             step?;
             run.advance()?;
             run.log_readings(ctx)?;
-            self.record(ctx, &run, &series)?;
+            self.record(ctx, &run)?;
             ctx.progress(run.step(), plan.steps(), &run.phase())?;
             ctx.checkpoint_if_due(run.step(), |dir| run.save(dir))?;
         }
@@ -147,29 +140,15 @@ impl Experiment for MinimalRatio {
 
 impl MinimalRatio {
     /// Logs loss and gradient norm of every run, if it is due.
-    fn record(&self, ctx: &Ctx, run: &Run<'_>, series: &[StageSeries]) -> Result<()> {
-        let place = run.place();
-        let every = if place.lm { LM_EVERY } else { self.log_every };
-        if place.step % every != 0 && place.step != place.steps {
+    fn record(&self, ctx: &Ctx, run: &Run<'_>) -> Result<()> {
+        let (stage, step) = run.place();
+        let every = if stage.kind.is_lm() { LM_EVERY } else { self.log_every };
+        if step % every != 0 && step != stage.steps {
             return Ok(());
         }
         let (losses, norms) = run.measure()?;
-        let ids = &series[place.stage];
-        let points: Vec<(SeriesId, f64)> =
-            (ids.loss.iter().copied().zip(losses)).chain(ids.norm.iter().copied().zip(norms)).collect();
-        ctx.log(run.step(), &points)
+        let series = |metric| Series::metric(metric).model(&run.net().name).split(stage.kind.name());
+        let points = Points::of(ctx).trials(series("loss"), &losses)?.trials(series("grad_norm"), &norms)?;
+        points.log(run.step(), f64::NAN)
     }
-}
-
-fn declare_series(ctx: &Ctx, plan: &Plan) -> Result<Vec<StageSeries>> {
-    plan.stages()
-        .iter()
-        .map(|stage| {
-            let of = |metric| {
-                let series = Series::metric(metric).model(&plan.networks[stage.network].name);
-                ctx.trials(series.split(stage.kind.name()), 0..plan.params.runs)
-            };
-            Ok(StageSeries { loss: of("loss")?, norm: of("grad_norm")? })
-        })
-        .collect()
 }

@@ -59,6 +59,11 @@ impl StageKind {
             Self::Find(finder) => finder.name(),
         }
     }
+
+    /// Returns whether it is Levenberg–Marquardt.
+    pub(super) fn is_lm(self) -> bool {
+        self == Self::Find(Finder::LevenbergMarquardt)
+    }
 }
 
 /// One stage of a run.
@@ -155,19 +160,6 @@ impl Arm<'_> {
     }
 }
 
-/// The position of a run within its stages.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    /// Index of the stage.
-    pub stage: usize,
-    /// Number of its steps done.
-    pub step: i64,
-    /// Number of its steps.
-    pub steps: i64,
-    /// Whether it is Levenberg–Marquardt.
-    pub lm: bool,
-}
-
 struct Descent<'a>(&'a Net);
 
 impl Problem for Descent<'_> {
@@ -253,15 +245,9 @@ impl<'a> Run<'a> {
         self.before + self.step
     }
 
-    /// Returns the stage and its progress.
-    pub fn place(&self) -> Place {
-        let stage = self.stages[self.stage];
-        Place {
-            stage: self.stage,
-            step: self.step,
-            steps: stage.steps,
-            lm: stage.kind == StageKind::Find(Finder::LevenbergMarquardt),
-        }
+    /// Returns the stage and how many of its steps are done.
+    pub fn place(&self) -> (Stage, i64) {
+        (self.stages[self.stage], self.step)
     }
 
     /// Describes what is being done.
@@ -275,7 +261,8 @@ impl<'a> Run<'a> {
         format!("{}: {what}", self.plan.networks[stage.network].name)
     }
 
-    fn net(&self) -> &'a Net {
+    /// Returns the network of the current stage.
+    pub(super) fn net(&self) -> &'a Net {
         &self.plan.networks[self.stages[self.stage].network]
     }
 

@@ -10,7 +10,7 @@ mod training;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{self, Instruments, Settings};
-use gradtop_toolkit::metrics;
+use gradtop_toolkit::metrics::{self, Points};
 use gradtop_toolkit::runtime;
 
 use gradtop_toolkit::settings::{Method, useful_threads};
@@ -59,14 +59,6 @@ pub struct OptimizationPath {
     pub instruments: Settings,
 }
 
-struct AllSeries {
-    accuracy: Vec<SeriesId>,
-    loss: Vec<SeriesId>,
-    train_accuracy: Vec<SeriesId>,
-    train_loss: Vec<SeriesId>,
-    distance: Vec<SeriesId>,
-}
-
 impl Experiment for OptimizationPath {
     fn info() -> Info {
         let info =
@@ -108,7 +100,6 @@ impl Experiment for OptimizationPath {
         let mlp = &training.ensemble.mlp;
         runtime::set_threads(useful_threads(ctx.threads(), mlp.widths(), self.runs, self.batch));
         let mut path = Path::new(self, &training)?;
-        let series = declare_series(ctx, self.runs)?;
         ctx.declare_figures(figures::declare(self, &training, &path, ctx.seed(), &[]))?;
         let settings = figures::settings(self, &training, ctx.seed());
         let mut instruments = Instruments::new(&self.instruments, ctx.seed(), &settings);
@@ -119,14 +110,14 @@ impl Experiment for OptimizationPath {
             path.restore(&saved)?;
             ctx.info(format!("continuing from epoch {:.2}", training.ensemble.epoch()))?;
         } else {
-            self.evaluate(ctx, &training, &mut path, &series)?;
+            self.evaluate(ctx, &training, &mut path)?;
         }
         let per_epoch = training.ensemble.steps_per_epoch();
         for step in ctx.steps(training.ensemble.step()..self.epochs * per_epoch) {
             let step = step? + 1;
             probe.advance(ctx, &mut training.ensemble, &training.train)?;
             if step % per_epoch == 0 {
-                self.evaluate(ctx, &training, &mut path, &series)?;
+                self.evaluate(ctx, &training, &mut path)?;
             }
             ctx.checkpoint_if_due(step, |dir| {
                 let mut saving = Saving::default();
@@ -145,24 +136,23 @@ impl Experiment for OptimizationPath {
 
 impl OptimizationPath {
     /// Called at the end of an epoch: logs accuracies, and every few epochs the weights and the figures of all so far.
-    fn evaluate(&self, ctx: &Ctx, training: &Training, path: &mut Path, series: &AllSeries) -> Result<()> {
+    fn evaluate(&self, ctx: &Ctx, training: &Training, path: &mut Path) -> Result<()> {
         let step = training.ensemble.step();
         let epoch = step / training.ensemble.steps_per_epoch();
         let test = training.test.evaluate(&training.ensemble.mlp)?;
         let distances = path.distances(&training.ensemble.mlp)?;
-        let mut points = Vec::new();
-        let mut push =
-            |ids: &[SeriesId], values: &[f64]| points.extend(ids.iter().copied().zip(values.iter().copied()));
-        push(&series.accuracy, &test.accuracy);
-        push(&series.loss, &test.loss);
-        push(&series.distance, &distances);
+        let of = |metric, split| Series::metric(metric).split(split);
+        let mut points = Points::of(ctx)
+            .trials(of("accuracy", "test"), &test.accuracy)?
+            .trials(of("loss", "test"), &test.loss)?
+            .trials(Series::metric("distance"), &distances)?;
         let recorded = epoch % self.every == 0 || epoch == self.epochs;
         if recorded {
             let train = training.train_set.evaluate(&training.ensemble.mlp)?;
-            push(&series.train_accuracy, &train.accuracy);
-            push(&series.train_loss, &train.loss);
+            points = points.trials(of("accuracy", "train"), &train.accuracy)?;
+            points = points.trials(of("loss", "train"), &train.loss)?;
         }
-        ctx.log_epoch(step, epoch as f64, &points)?;
+        points.log(step, epoch as f64)?;
         if let Some(run) = test.loss.iter().position(|loss| !loss.is_finite()) {
             return Err(Error::new(format!(
                 "run {run} has diverged by epoch {epoch}: its loss is {}; principal components of all runs need finite \
@@ -181,15 +171,4 @@ impl OptimizationPath {
         }
         Ok(())
     }
-}
-
-fn declare_series(ctx: &Ctx, runs: i64) -> Result<AllSeries> {
-    let of = |metric, split| ctx.trials(Series::metric(metric).split(split), 0..runs);
-    Ok(AllSeries {
-        accuracy: of("accuracy", "test")?,
-        loss: of("loss", "test")?,
-        train_accuracy: of("accuracy", "train")?,
-        train_loss: of("loss", "train")?,
-        distance: ctx.trials(Series::metric("distance"), 0..runs)?,
-    })
 }

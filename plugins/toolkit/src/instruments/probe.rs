@@ -6,6 +6,7 @@ use tch::{TchError, Tensor};
 use super::gradients::Before;
 use super::{Curvature, DECADES, Data, Gradients, Settings, Subset, Watched, figures};
 use crate::ensemble::Ensemble;
+use crate::metrics::Points;
 use crate::mlp::Samples;
 use crate::optim::Optimizer;
 use crate::tensors::copied;
@@ -100,29 +101,11 @@ struct On {
     logging: Option<Logging>,
 }
 
-/// Where readings are logged.
+/// As what readings are logged.
 struct Logging {
     model: String,
-    series: AllSeries,
-}
-
-/// One series per trial.
-struct AllSeries {
-    grad_norm: Vec<SeriesId>,
-    layers: Vec<Vec<SeriesId>>,
-    update_size: Vec<SeriesId>,
-    distance: Vec<SeriesId>,
-    noise_scale: Vec<SeriesId>,
-    max_eigenvalue: Vec<SeriesId>,
-    trace: Vec<SeriesId>,
-    trace_error: Vec<SeriesId>,
-}
-
-/// A reading between gradient and update.
-struct Pending {
-    step: i64,
-    gradients: Option<Before>,
-    curvature: Option<Curvature>,
+    /// Model and trial of each network.
+    members: Vec<(String, i32)>,
 }
 
 impl Instruments {
@@ -167,8 +150,7 @@ impl Instruments {
         }
         let mut probe = Probe::new(settings, self.seed, network, data)?;
         if let Some(on) = &mut probe.on {
-            let series = AllSeries::declare(ctx, settings, &members, layers)?;
-            on.logging = Some(Logging { model: models.join(" + "), series });
+            on.logging = Some(Logging { model: models.join(" + "), members });
         }
         Ok(probe)
     }
@@ -242,9 +224,7 @@ impl Probe {
     }
 
     fn measured(&self, ensemble: &mut Ensemble) -> Result<Option<Reading>, TchError> {
-        let pending = self.before(ensemble.step(), &ensemble.mlp, || ensemble.gradient_variance())?;
-        ensemble.update()?;
-        self.after(pending, &ensemble.mlp)
+        ensemble.update_by(|step, mlp, optimizer, noise| self.update(step, mlp, optimizer, noise))
     }
 
     /// Makes an update like [`Optimizer::update`] with a gradient that has been computed, measured if due. `step` is
@@ -257,39 +237,22 @@ impl Probe {
         optimizer: &mut Optimizer,
         noise: impl FnOnce() -> Result<(Vec<f64>, i64), TchError>,
     ) -> Result<Option<Reading>, TchError> {
-        let pending = self.before(step, network, noise)?;
-        optimizer.update(network.parameters(), network.gradients())?;
-        self.after(pending, network)
-    }
-
-    fn before(
-        &self,
-        step: i64,
-        network: &impl Watched,
-        noise: impl FnOnce() -> Result<(Vec<f64>, i64), TchError>,
-    ) -> Result<Option<Pending>, TchError> {
-        let Some(on) = self.on.as_ref() else { return Ok(None) };
-        let (gradients, curvature) = on.due(step);
-        if !gradients && !curvature {
+        let due = |every: i64| every > 0 && step % every == 0;
+        let on = self.on.as_ref().filter(|on| due(on.every) || due(on.every_curvature));
+        let Some(on) = on else {
+            optimizer.update(network.parameters(), network.gradients())?;
             return Ok(None);
-        }
-        let curvature = match on.subset.as_ref().filter(|_| curvature) {
-            Some(subset) => Some(Curvature::read(network, subset, on.seed)?),
-            None => None,
         };
-        let gradients = if gradients {
-            Some(Before::read(network, &noise()?, on.all, on.trained(step).as_deref())?)
+        let subset = on.subset.as_ref().filter(|_| due(on.every_curvature));
+        let curvature = subset.map(|subset| Curvature::read(network, subset, on.seed)).transpose()?;
+        let trained = on.trained(step);
+        let before = if due(on.every) {
+            Some(Before::read(network, &noise()?, on.all, trained.as_deref())?)
         } else {
             None
         };
-        Ok(Some(Pending { step, gradients, curvature }))
-    }
-
-    fn after(&self, pending: Option<Pending>, network: &impl Watched) -> Result<Option<Reading>, TchError> {
-        let (Some(on), Some(Pending { step, gradients, curvature })) = (self.on.as_ref(), pending) else {
-            return Ok(None);
-        };
-        let gradients = gradients.map(|before| before.after(network, &on.start)).transpose()?;
+        optimizer.update(network.parameters(), network.gradients())?;
+        let gradients = before.map(|before| before.after(network, &on.start)).transpose()?;
         Ok(Some(Reading { step, gradients, curvature }))
     }
 
@@ -308,27 +271,34 @@ impl Probe {
 
     /// Logs a reading, and its histogram to the table `gradient-histogram`. Only needed after [`Probe::update`].
     pub fn log(&self, ctx: &Ctx, epoch: f64, reading: &Reading) -> Result<()> {
-        let Some(on @ On { logging: Some(Logging { model, series }), .. }) = &self.on else { return Ok(()) };
-        let mut points = Vec::new();
-        let mut push = |ids: &[SeriesId], values: &[f64]| {
-            let all = ids.iter().copied().zip(values.iter().copied()).enumerate();
-            points.extend(all.filter(|(trial, _)| on.trains(*trial, reading.step)).map(|(_, point)| point));
-        };
+        let Some(on @ On { logging: Some(Logging { model, members }), .. }) = &self.on else { return Ok(()) };
+        let mut all: Vec<(&str, String, &[f64])> = Vec::new();
         if let Some(gradients) = &reading.gradients {
-            push(&series.grad_norm, &gradients.grad_norm);
-            push(&series.update_size, &gradients.update_size);
-            push(&series.distance, &gradients.distance);
-            push(&series.noise_scale, &gradients.noise_scale);
-            for (ids, values) in series.layers.iter().zip(&gradients.layers) {
-                push(ids, values);
-            }
+            all.extend([
+                ("batch/grad_norm", "train".to_owned(), &gradients.grad_norm[..]),
+                ("batch/update_size", "train".to_owned(), &gradients.update_size),
+                ("batch/distance", "train".to_owned(), &gradients.distance),
+                ("batch/noise_scale", "train".to_owned(), &gradients.noise_scale),
+            ]);
+            let layers = (1..).zip(&gradients.layers);
+            all.extend(layers.map(|(i, norms)| ("batch/layer_grad_norm", format!("layer {i}"), &norms[..])));
         }
         if let Some(curvature) = &reading.curvature {
-            push(&series.max_eigenvalue, &curvature.max_eigenvalue);
-            push(&series.trace, &curvature.trace);
-            push(&series.trace_error, &curvature.trace_error);
+            all.extend([
+                ("curvature/max_eigenvalue", "train".to_owned(), &curvature.max_eigenvalue[..]),
+                ("curvature/trace", "train".to_owned(), &curvature.trace),
+                ("curvature/trace_error", "train".to_owned(), &curvature.trace_error),
+            ]);
         }
-        ctx.log_epoch(reading.step, epoch, &points)?;
+        let mut points = Points::of(ctx);
+        for (metric, split, values) in &all {
+            let networks = members.iter().zip(*values).enumerate();
+            for (_, ((name, trial), value)) in networks.filter(|(i, _)| on.trains(*i, reading.step)) {
+                let series = Series::metric(metric).split(split).trial(*trial);
+                points = points.one(if name.is_empty() { series } else { series.model(name) }, *value)?;
+            }
+        }
+        points.log(reading.step, epoch)?;
         match &reading.gradients {
             Some(gradients) => log_histogram(ctx, reading.step, model, &gradients.histogram),
             None => Ok(()),
@@ -337,12 +307,6 @@ impl Probe {
 }
 
 impl On {
-    /// Returns whether gradients and whether the curvature are due.
-    fn due(&self, step: i64) -> (bool, bool) {
-        let due = |every: i64| every > 0 && step % every == 0;
-        (due(self.every), due(self.every_curvature))
-    }
-
     /// Returns whether a trial makes the update after this many.
     fn trains(&self, trial: usize, step: i64) -> bool {
         self.ends.as_ref().is_none_or(|ends| step < ends[trial])
@@ -367,30 +331,4 @@ fn log_histogram(ctx: &Ctx, step: i64, model: &str, counts: &[i64]) -> Result<()
         .i64("elements", |(_, count)| *count)
         .f64("share", |(_, count)| *count as f64 / all);
     ctx.table("gradient-histogram", step, &rows.columns())
-}
-
-impl AllSeries {
-    fn declare(ctx: &Ctx, settings: &Settings, members: &[(String, i32)], layers: usize) -> Result<Self> {
-        let of = |metric: &str, split: &str, wanted: bool| -> Result<Vec<SeriesId>> {
-            let series = |(model, trial): &(String, i32)| {
-                let series = Series::metric(metric).split(split).trial(*trial);
-                ctx.series(if model.is_empty() { series } else { series.model(model) })
-            };
-            if wanted { members.iter().map(series).collect() } else { Ok(Vec::new()) }
-        };
-        let gradient = |metric: &str| of(metric, "train", settings.instruments > 0);
-        let curvature = |metric: &str| of(metric, "train", settings.instruments_curvature > 0);
-        Ok(Self {
-            grad_norm: gradient("batch/grad_norm")?,
-            layers: (1..=layers)
-                .map(|layer| of("batch/layer_grad_norm", &format!("layer {layer}"), settings.instruments > 0))
-                .collect::<Result<_>>()?,
-            update_size: gradient("batch/update_size")?,
-            distance: gradient("batch/distance")?,
-            noise_scale: gradient("batch/noise_scale")?,
-            max_eigenvalue: curvature("curvature/max_eigenvalue")?,
-            trace: curvature("curvature/trace")?,
-            trace_error: curvature("curvature/trace_error")?,
-        })
-    }
 }
