@@ -11,7 +11,7 @@ use gradtop_abi::{Point, log_level};
 
 use crate::boundary::host::Host;
 use crate::series::{Series, SeriesId};
-use crate::{Column, Error, ErrorKind, Figures, Result};
+use crate::{Column, Error, Figures, Result};
 
 /// A running experiment's interface to its host: logging, progress, stop, pause, checkpoints.
 ///
@@ -51,17 +51,17 @@ impl Ctx {
 
     /// Returns the seed of the run: the same seed must give the same numbers.
     pub fn seed(&self) -> u64 {
-        self.host.seed()
+        self.host.0.seed
     }
 
     /// Returns the device of the run.
     pub fn device(&self) -> Device {
-        u32::try_from(self.host.device()).map_or(Device::Cpu, Device::Cuda)
+        u32::try_from(self.host.0.device).map_or(Device::Cpu, Device::Cuda)
     }
 
     /// Returns how many threads the run may use, at least 1.
     pub fn threads(&self) -> usize {
-        usize::try_from(self.host.threads()).unwrap_or(1).max(1)
+        usize::try_from(self.host.0.threads).unwrap_or(1).max(1)
     }
 
     /// Returns the run's folder.
@@ -81,10 +81,7 @@ impl Ctx {
     /// A name is invalid, a trial is negative, or the run has more than 100,000 series.
     pub fn series(&self, series: Series<'_>) -> Result<SeriesId> {
         if series.trial.is_some_and(|trial| trial < 0) {
-            return Err(Error::of_kind(
-                ErrorKind::Invalid,
-                format!("series of `{}`: a trial is 0 or more", series.metric),
-            ));
+            return Err(Error::invalid(format!("series of `{}`: a trial is 0 or more", series.metric)));
         }
         self.host.series(&series).map(SeriesId)
     }
@@ -135,8 +132,7 @@ impl Ctx {
     /// # Errors
     /// A name is invalid, columns differ from earlier ones or in their numbers of rows, or they are too large.
     pub fn table(&self, table: &str, step: i64, columns: &[Column<'_>]) -> Result<()> {
-        let refuse =
-            |what: String| Err(Error::of_kind(ErrorKind::Invalid, format!("table `{table}`: {what}")));
+        let refuse = |what: String| Err(Error::invalid(format!("table `{table}`: {what}")));
         let Some(first) = columns.first() else { return refuse("it has no columns".into()) };
         let rows = first.rows();
         for column in columns {
@@ -255,10 +251,7 @@ impl Ctx {
     pub fn checkpoint(&self, step: i64, save: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         self.on_main("checkpoint")?;
         if self.saving.swap(true, Ordering::Relaxed) {
-            return Err(Error::of_kind(
-                ErrorKind::Invalid,
-                "checkpoint is called while one is being written",
-            ));
+            return Err(Error::invalid("checkpoint is called while one is being written"));
         }
         let result = self.host.checkpoint(step, save);
         self.saving.store(false, Ordering::Relaxed);
@@ -281,10 +274,7 @@ impl Ctx {
         if this_thread() == self.main {
             return Ok(());
         }
-        Err(Error::of_kind(
-            ErrorKind::Invalid,
-            format!("{what} belongs to the thread that `run` was called on"),
-        ))
+        Err(Error::invalid(format!("{what} belongs to the thread that `run` was called on")))
     }
 }
 

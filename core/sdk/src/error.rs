@@ -48,6 +48,11 @@ impl Error {
         Self(Box::new(Inner { kind, message, detail }))
     }
 
+    /// Creates the error for a wrong argument or parameter.
+    pub fn invalid(text: impl fmt::Display) -> Self {
+        Self::of_kind(ErrorKind::Invalid, text)
+    }
+
     /// Creates the error that [`step_end`](crate::Ctx::step_end) returns once a stop is requested.
     pub fn stop() -> Self {
         Self::of_kind(ErrorKind::Stop, "stopped on request")

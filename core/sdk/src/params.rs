@@ -2,7 +2,7 @@
 
 use gradtop_abi::text::{self, Range};
 
-use crate::{Error, ErrorKind, Result};
+use crate::{Error, Result};
 
 /// The parameters of an experiment: derived from its struct by `#[derive(Params)]`.
 ///
@@ -315,10 +315,7 @@ impl ParamSpec {
 
     fn refuse(&self, text: &str, allowed: &str) -> Error {
         let text: String = text.chars().take(80).collect();
-        Error::of_kind(
-            ErrorKind::Invalid,
-            format!("parameter `{}` is `{text}`, but must be {allowed}", self.key),
-        )
+        Error::invalid(format!("parameter `{}` is `{text}`, but must be {allowed}", self.key))
     }
 }
 
@@ -343,7 +340,7 @@ impl Values {
             } else {
                 continue;
             };
-            return Err(Error::of_kind(ErrorKind::Invalid, format!("parameter `{key}` {problem}")));
+            return Err(Error::invalid(format!("parameter `{key}` {problem}")));
         }
         let values = specs
             .iter()
@@ -406,9 +403,8 @@ impl Values {
         }
         let mut all = Vec::new();
         for word in text.split(',').map(str::trim) {
-            let problem = |what: String| {
-                Error::of_kind(ErrorKind::Invalid, format!("parameter `{}` is `{text}`: {what}", spec.key))
-            };
+            let problem =
+                |what: String| Error::invalid(format!("parameter `{}` is `{text}`: {what}", spec.key));
             if word.is_empty() {
                 return Err(problem("something is missing between two commas".into()));
             }
@@ -417,7 +413,7 @@ impl Values {
                 let none = !nonempty && word.eq_ignore_ascii_case("none");
                 let hint = if none { "; leave it empty for none" } else { "" };
                 let what = format!("parameter `{key}` names `{word}`, but each must be {allowed}{hint}");
-                Error::of_kind(ErrorKind::Invalid, what)
+                Error::invalid(what)
             })?;
             let value = T::of(value).ok_or_else(|| problem(format!("`{word}` is too large")))?;
             if distinct && all.contains(&value) {
@@ -463,7 +459,7 @@ impl Values {
 
     fn mismatch(&self, index: usize) -> Error {
         let key = self.specs.get(index).map_or("?", |spec| spec.key);
-        Error::of_kind(ErrorKind::Invalid, format!("parameter {index} (`{key}`) has another type"))
+        Error::invalid(format!("parameter {index} (`{key}`) has another type"))
     }
 }
 

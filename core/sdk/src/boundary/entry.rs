@@ -10,9 +10,9 @@ use gradtop_abi::{self as abi, Status};
 
 use super::descriptor::{Immortal, immortal, text};
 use super::guard::{guard, panic_elsewhere};
-use super::host::{Host, path};
+use super::host::{Host, path, status_of};
 use crate::params::{ParamSpec, Values};
-use crate::{Ctx, Error, ErrorKind, Experiment, Info, Result};
+use crate::{Ctx, Error, Experiment, Info, Result};
 
 /// A list of experiments, implemented by `export_experiments!` in a plugin and by the test host for a single type.
 pub trait Library: 'static {
@@ -146,7 +146,7 @@ pub fn entry<L: Library>() -> *const abi::Entry {
 
 fn exported<L: Library>(index: u32) -> Result<&'static Exported> {
     let found = L::plugin().exported.get(index as usize);
-    found.ok_or_else(|| invalid(format!("there is no experiment number {index}")))
+    found.ok_or_else(|| Error::invalid(format!("there is no experiment number {index}")))
 }
 
 /// A run, behind the opaque pointer held by the host.
@@ -186,7 +186,7 @@ unsafe extern "C" fn create<L: Library>(
     let created = guard(|| {
         let exported = exported::<L>(index)?;
         if out.is_null() {
-            return Err(invalid("create: `out` is null"));
+            return Err(Error::invalid("create: `out` is null"));
         }
         // SAFETY: the host passes a struct of the size stated in its first field, valid until `destroy` returns.
         let (host, run_dir) = unsafe { Host::copy(host) }?;
@@ -204,7 +204,7 @@ unsafe extern "C" fn create<L: Library>(
         Ok(instance) => (abi::OK, Box::into_raw(instance).cast::<abi::Run>()),
         Err(error) => {
             // SAFETY: null, or the host's error struct, writable during this call.
-            unsafe { write_error(err, &error) };
+            unsafe { write_text(err, error.message()) };
             (status_of(&error), ptr::null_mut())
         }
     };
@@ -219,8 +219,8 @@ unsafe extern "C" fn run(run: *mut abi::Run, err: *mut abi::Error) -> Status {
     // SAFETY: null, or returned by `create` and not yet destroyed; only the main thread gets here.
     let instance = unsafe { run.cast::<Instance>().as_mut() };
     let result = match instance {
-        None => Err(invalid("run: the instance is null")),
-        Some(instance) if instance.ran => Err(invalid("run is called twice on one instance")),
+        None => Err(Error::invalid("run: the instance is null")),
+        Some(instance) if instance.ran => Err(Error::invalid("run is called twice on one instance")),
         Some(instance) => {
             instance.ran = true;
             let trained = guard(|| instance.experiment.train(&mut instance.ctx));
@@ -232,7 +232,7 @@ unsafe extern "C" fn run(run: *mut abi::Run, err: *mut abi::Error) -> Status {
         Ok(()) => abi::OK,
         Err(error) => {
             // SAFETY: null, or the host's error struct, writable during this call.
-            unsafe { write_error(err, &error) };
+            unsafe { write_text(err, error.message()) };
             status_of(&error)
         }
     }
@@ -297,21 +297,6 @@ unsafe extern "C" fn validate<L: Library>(
     }
 }
 
-fn invalid(text: impl std::fmt::Display) -> Error {
-    Error::of_kind(ErrorKind::Invalid, text)
-}
-
-fn status_of(error: &Error) -> Status {
-    match error.kind() {
-        ErrorKind::Stop => abi::STOPPED,
-        ErrorKind::Failed => abi::FAILED,
-        ErrorKind::Panic => abi::PANIC,
-        ErrorKind::Invalid => abi::INVALID,
-        ErrorKind::Unsupported => abi::UNSUPPORTED,
-        ErrorKind::Io => abi::IO,
-    }
-}
-
 /// # Safety
 /// `params` points to `n` pairs of C strings that live for `'a`, or `n` is 0.
 unsafe fn pairs<'a>(params: *const abi::Kv, n: u64) -> Result<Vec<(&'a str, &'a str)>> {
@@ -319,7 +304,7 @@ unsafe fn pairs<'a>(params: *const abi::Kv, n: u64) -> Result<Vec<(&'a str, &'a 
         return Ok(Vec::new());
     }
     if params.is_null() {
-        return Err(invalid("create: `params` is null"));
+        return Err(Error::invalid("create: `params` is null"));
     }
     // SAFETY: not null, and of length `n` by the contract.
     let params = unsafe { std::slice::from_raw_parts(params, n as usize) };
@@ -328,7 +313,7 @@ unsafe fn pairs<'a>(params: *const abi::Kv, n: u64) -> Result<Vec<(&'a str, &'a 
         let key = unsafe { utf8(kv.key) };
         // SAFETY: as above.
         let value = unsafe { utf8(kv.value) };
-        key.zip(value).ok_or_else(|| invalid("create: a parameter is null or not UTF-8"))
+        key.zip(value).ok_or_else(|| Error::invalid("create: a parameter is null or not UTF-8"))
     };
     params.iter().map(one).collect()
 }
@@ -345,13 +330,6 @@ unsafe fn utf8<'a>(text: *const c_char) -> Option<&'a str> {
 
 /// # Safety
 /// `err` is null or points to a writable struct.
-unsafe fn write_error(err: *mut abi::Error, error: &Error) {
-    // SAFETY: guaranteed by the caller.
-    unsafe { write_text(err, error.message()) };
-}
-
-/// # Safety
-/// As of [`write_error`].
 unsafe fn write_text(err: *mut abi::Error, message: &str) {
     // SAFETY: null or writable by the contract.
     let Some(err) = (unsafe { err.as_mut() }) else { return };

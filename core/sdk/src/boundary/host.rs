@@ -15,7 +15,7 @@ use crate::table::{Column, Data};
 use crate::{Error, ErrorKind, Result};
 
 /// The host's functions, copied at `create`; those that an older host lacks are absent.
-pub(crate) struct Host(abi::Host);
+pub(crate) struct Host(pub(crate) abi::Host);
 
 // SAFETY: `ctx` is only passed back to the host, whose functions can be called from any thread, except `step_end` and
 // `checkpoint`, which `Ctx` restricts to the main thread; the rest is constant.
@@ -33,13 +33,13 @@ impl Host {
     /// `host` is null or points to as many bytes as its first field tells, and what they lead to outlives this value.
     pub(super) unsafe fn copy(host: *const abi::Host) -> Result<(Self, PathBuf)> {
         if host.is_null() {
-            return Err(Error::of_kind(ErrorKind::Invalid, "create: `host` is null"));
+            return Err(Error::invalid("create: `host` is null"));
         }
         // SAFETY: the size is the first field of every version.
         let size = unsafe { host.cast::<u32>().read() } as usize;
         if size < BASE {
             let text = format!("the host's struct has {size} bytes, fewer than the {BASE} of ABI 1.0");
-            return Err(Error::of_kind(ErrorKind::Invalid, text));
+            return Err(Error::invalid(text));
         }
         // A partly present field is absent: all fields after BASE have eight bytes.
         let known = size.min(size_of::<abi::Host>()) / 8 * 8;
@@ -69,18 +69,6 @@ impl Host {
         // SAFETY: null or a C string by the contract.
         let run_dir = unsafe { path(copy.run_dir) };
         Ok((Self(copy), run_dir.unwrap_or_default()))
-    }
-
-    pub(crate) fn seed(&self) -> u64 {
-        self.0.seed
-    }
-
-    pub(crate) fn device(&self) -> i32 {
-        self.0.device
-    }
-
-    pub(crate) fn threads(&self) -> i32 {
-        self.0.threads
     }
 
     pub(crate) fn series(&self, series: &Series<'_>) -> Result<u32> {
@@ -209,9 +197,11 @@ impl Host {
 
     #[cold]
     fn refused(&self, status: Status, what: &str) -> Error {
-        match kind_of(status) {
-            Some(ErrorKind::Stop) | None => Error::stop(),
-            Some(kind) => {
+        let kind =
+            KINDS.iter().find(|(known, _)| *known == status).map_or(ErrorKind::Failed, |(_, kind)| *kind);
+        match kind {
+            ErrorKind::Stop => Error::stop(),
+            kind => {
                 let why = self.last_error();
                 let why = if why.is_empty() { format!("the host answered {status}") } else { why };
                 Error::of_kind(kind, format!("{what}: {why}"))
@@ -281,8 +271,7 @@ fn c_column(column: &Column<'_>, name: &CStr, unit: Option<&CString>) -> abi::Co
 }
 
 fn c_string(text: &str) -> Result<CString> {
-    CString::new(text)
-        .map_err(|_| Error::of_kind(ErrorKind::Invalid, format!("`{}` contains a NUL", text.escape_debug())))
+    CString::new(text).map_err(|_| Error::invalid(format!("`{}` contains a NUL", text.escape_debug())))
 }
 
 fn optional(text: Option<&CString>) -> *const c_char {
@@ -300,15 +289,16 @@ pub(super) unsafe fn path(text: *const c_char) -> Option<PathBuf> {
     Some(PathBuf::from(OsStr::from_bytes(bytes)))
 }
 
-/// Returns the error that a status means; `None` for [`gradtop_abi::OK`].
-fn kind_of(status: Status) -> Option<ErrorKind> {
-    match status {
-        gradtop_abi::OK => None,
-        gradtop_abi::STOPPED => Some(ErrorKind::Stop),
-        gradtop_abi::PANIC => Some(ErrorKind::Panic),
-        gradtop_abi::INVALID => Some(ErrorKind::Invalid),
-        gradtop_abi::UNSUPPORTED => Some(ErrorKind::Unsupported),
-        gradtop_abi::IO => Some(ErrorKind::Io),
-        _ => Some(ErrorKind::Failed),
-    }
+/// What each status means; any other is a failure.
+const KINDS: [(Status, ErrorKind); 6] = [
+    (abi::STOPPED, ErrorKind::Stop),
+    (abi::FAILED, ErrorKind::Failed),
+    (abi::PANIC, ErrorKind::Panic),
+    (abi::INVALID, ErrorKind::Invalid),
+    (abi::UNSUPPORTED, ErrorKind::Unsupported),
+    (abi::IO, ErrorKind::Io),
+];
+
+pub(super) fn status_of(error: &Error) -> Status {
+    KINDS.iter().find(|(_, kind)| *kind == error.kind()).map_or(abi::FAILED, |(status, _)| *status)
 }
