@@ -12,6 +12,7 @@
 
 use std::f64::consts;
 use std::fmt;
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
 /// Maximum nesting of brackets, signs and powers, so that a text cannot overflow the stack.
 const MAX_DEPTH: usize = 100;
@@ -53,20 +54,8 @@ impl std::error::Error for ParseError {}
 enum Node {
     Number(f64),
     X,
-    Negative(Box<Node>),
-    Binary(Binary, Box<(Node, Node)>),
     Call(One, Box<Node>),
     Call2(Two, Box<(Node, Node)>),
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Binary {
-    Add,
-    Subtract,
-    Multiply,
-    Divide,
-    Remainder,
-    Power,
 }
 
 type One = fn(f64) -> f64;
@@ -146,20 +135,8 @@ impl Node {
         match self {
             Self::Number(value) => *value,
             Self::X => x,
-            Self::Negative(inner) => -inner.at(x),
             Self::Call(function, inner) => function(inner.at(x)),
             Self::Call2(function, pair) => function(pair.0.at(x), pair.1.at(x)),
-            Self::Binary(operator, pair) => {
-                let (a, b) = (pair.0.at(x), pair.1.at(x));
-                match operator {
-                    Binary::Add => a + b,
-                    Binary::Subtract => a - b,
-                    Binary::Multiply => a * b,
-                    Binary::Divide => a / b,
-                    Binary::Remainder => remainder(a, b),
-                    Binary::Power => a.powf(b),
-                }
-            }
         }
     }
 }
@@ -199,27 +176,27 @@ impl Parser<'_> {
     fn sum(&mut self) -> Result<Node, ParseError> {
         let mut left = self.term()?;
         loop {
-            let operator = match self.peek() {
-                Some('+') => Binary::Add,
-                Some('-') => Binary::Subtract,
+            let operator: Two = match self.peek() {
+                Some('+') => Add::add,
+                Some('-') => Sub::sub,
                 _ => return Ok(left),
             };
             self.at += 1;
-            left = Node::Binary(operator, Box::new((left, self.term()?)));
+            left = Node::Call2(operator, Box::new((left, self.term()?)));
         }
     }
 
     fn term(&mut self) -> Result<Node, ParseError> {
         let mut left = self.signed()?;
         loop {
-            let operator = match self.peek() {
-                Some('*') => Binary::Multiply,
-                Some('/') => Binary::Divide,
-                Some('%') => Binary::Remainder,
+            let operator: Two = match self.peek() {
+                Some('*') => Mul::mul,
+                Some('/') => Div::div,
+                Some('%') => remainder,
                 _ => return Ok(left),
             };
             self.at += 1;
-            left = Node::Binary(operator, Box::new((left, self.signed()?)));
+            left = Node::Call2(operator, Box::new((left, self.signed()?)));
         }
     }
 
@@ -230,12 +207,12 @@ impl Parser<'_> {
             return Err(self.error(&format!("nesting deeper than {MAX_DEPTH}")));
         }
         let node = if self.take('-') {
-            Node::Negative(Box::new(self.signed()?))
+            Node::Call(Neg::neg, Box::new(self.signed()?))
         } else if self.take('+') {
             self.signed()?
         } else {
             let base = self.atom()?;
-            if self.take('^') { Node::Binary(Binary::Power, Box::new((base, self.signed()?))) } else { base }
+            if self.take('^') { Node::Call2(f64::powf, Box::new((base, self.signed()?))) } else { base }
         };
         self.depth -= 1;
         Ok(node)
