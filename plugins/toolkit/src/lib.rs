@@ -17,7 +17,6 @@ mod lanes;
 pub mod levenberg_marquardt;
 pub mod metrics;
 pub mod mlp;
-pub mod parameters;
 pub mod pca;
 pub mod rates;
 pub mod rng;

@@ -1,5 +1,27 @@
 //! Networks of one kind at several learning rates: which rate is best, and whether a better one may lie beyond those tried.
 
+use gradtop_sdk::{Error, Result};
+
+/// Checks that the further learning rates, the parameter `name`, do not name the common one.
+pub fn check(name: &str, further: &[f64], common: f64) -> Result<()> {
+    if further.contains(&common) {
+        return Err(Error::invalid(format!("parameter `{name}` names {common}, which is `lr` already")));
+    }
+    Ok(())
+}
+
+/// Returns the rates to compare, the common one first; none if there are no further ones.
+pub fn compared(further: &[f64], common: f64) -> Vec<f64> {
+    let common = (!further.is_empty()).then_some(common);
+    common.into_iter().chain(further.iter().copied()).collect()
+}
+
+/// Returns how many of the first training images are enough to rank rates, and how many of the last choose between them.
+pub fn shared(images: i64) -> [i64; 2] {
+    let choosing = 5000.min(images / 5);
+    [20_000.min(images - choosing), choosing]
+}
+
 /// Returns the network with the lowest loss on validation data, the earlier one if two are equal. Non-finite losses are
 /// ignored: `None` if all are.
 pub fn own<T>(networks: &[T], loss: impl Fn(&T) -> f64) -> Option<&T> {

@@ -3,7 +3,6 @@
 use crate::data;
 use crate::mlp::Samples;
 use crate::optim::Rule;
-use crate::parameters::invalid;
 use gradtop_sdk::prelude::*;
 use tch::Kind;
 
@@ -67,7 +66,7 @@ pub fn images(
     let train = match count as usize {
         0 => samples(&dataset.train)?,
         n if n > all => {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `train_samples` is {n}, {} has {all} (0: all)",
                 dataset.title
             )));

@@ -2,7 +2,7 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::counted;
-use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::rates;
 use gradtop_toolkit::settings::{rule, rule_in_words};
 
 use super::FunctionFit;
@@ -16,23 +16,23 @@ impl FunctionFit {
     /// The parameters do not fit together, or a function is not finite on the grid.
     pub fn setup(&self, seed: u64, device: tch::Device) -> Result<Setup> {
         if self.x_min >= self.x_max {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `x_min` is {}, but must be less than `x_max`, which is {}",
                 self.x_min, self.x_max
             )));
         }
         if self.batch > self.points {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `batch` is {}, but must be at most `points`, which is {} (0: all of them)",
                 self.batch, self.points
             )));
         }
         if !self.expression.is_empty() && !self.functions.iter().any(|f| f == "custom") {
-            return Err(invalid("parameter `expression` is given, but `functions` does not name custom"));
+            return Err(Error::invalid(
+                "parameter `expression` is given, but `functions` does not name custom",
+            ));
         }
-        if self.rates.contains(&self.lr) {
-            return Err(invalid(format!("parameter `rates` names {}, which is `lr` already", self.lr)));
-        }
+        rates::check("rates", &self.rates, self.lr)?;
         let x = grid(self.x_min, self.x_max, self.points as usize);
         let targets = |x: &[f64]| {
             self.functions

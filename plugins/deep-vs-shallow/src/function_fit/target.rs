@@ -3,7 +3,6 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::functions::INTERVAL;
 pub use gradtop_toolkit::functions::{grid, sign, sinc, sine, variance};
-use gradtop_toolkit::parameters::invalid;
 
 use crate::expression::Expression;
 
@@ -39,14 +38,14 @@ impl Target {
             }
             "custom" => {
                 if expression.trim().is_empty() {
-                    return Err(invalid(
+                    return Err(Error::invalid(
                         "the function `custom` needs the parameter `expression`, such as x^2",
                     ));
                 }
-                let parsed = Expression::parse(expression).map_err(invalid)?;
+                let parsed = Expression::parse(expression).map_err(Error::invalid)?;
                 let values: Vec<f64> = grid.iter().map(|&x| parsed.at(x)).collect();
                 if let Some(i) = values.iter().position(|v| v.is_nan() || v.abs() > f64::from(f32::MAX)) {
-                    return Err(invalid(format!(
+                    return Err(Error::invalid(format!(
                         "expression `{expression}` is {} at x = {}; it must be finite at every point from {low} to {high}",
                         values[i], grid[i]
                     )));
@@ -54,7 +53,7 @@ impl Target {
                 (expression, values, Vec::new())
             }
             other => {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "parameter `functions` names `{other}`, but must be a list of sinc, sign, sine, custom"
                 )));
             }

@@ -4,16 +4,11 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn;
 use gradtop_toolkit::conclusion::counted;
 use gradtop_toolkit::data::{self, Split};
-use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::rates;
 use gradtop_toolkit::settings::{rule, rule_in_words};
 
 use super::ImageClassification;
 use super::training::{Setup, Task};
-
-/// Maximum number of training images for networks at other learning rates: enough to rank the rates.
-const SWEPT: i64 = 20_000;
-/// Maximum number of validation images that choose between rates.
-const CHOOSING: i64 = 5000;
 
 impl ImageClassification {
     /// Converts the parameters to a training setup. Reads the data sets.
@@ -24,7 +19,7 @@ impl ImageClassification {
             .map(|name| {
                 cnn::named(name).ok_or_else(|| {
                     let known: Vec<&str> = cnn::SPECS.iter().map(|spec| spec.name).collect();
-                    invalid(format!(
+                    Error::invalid(format!(
                         "parameter `models` names `{name}`, but must be a list of {}",
                         known.join(", ")
                     ))
@@ -34,24 +29,21 @@ impl ImageClassification {
         if let Some(name) =
             self.datasets.iter().find(|name| !["mnist", "fashion-mnist"].contains(&name.as_str()))
         {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `datasets` names `{name}`, but must be a list of mnist, fashion-mnist"
             )));
         }
         let images = if self.train_samples == 0 { 60_000 } else { self.train_samples };
         if self.batch > images {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `batch` is {}, but must be at most the number of training images, which is {images}",
                 self.batch
             )));
         }
-        if self.rates.contains(&self.lr) {
-            return Err(invalid(format!("parameter `rates` names {}, which is `lr` already", self.lr)));
-        }
-        let choosing = if self.rates.is_empty() { 0 } else { CHOOSING.min(images / 5) };
-        let swept = if self.rates.is_empty() { 0 } else { SWEPT.min(images - choosing) };
+        rates::check("rates", &self.rates, self.lr)?;
+        let [swept, choosing] = if self.rates.is_empty() { [0, 0] } else { rates::shared(images) };
         if !self.rates.is_empty() && swept < self.batch {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `batch` is {}, but only {swept} of {images} training images are for networks at other `rates`",
                 self.batch
             )));
@@ -75,11 +67,7 @@ impl ImageClassification {
             trials: self.trials,
             batch: self.batch,
             rule: rule(self.optimizer, self.lr, self.momentum),
-            rates: if self.rates.is_empty() {
-                Vec::new()
-            } else {
-                std::iter::once(self.lr).chain(self.rates.iter().copied()).collect()
-            },
+            rates: rates::compared(&self.rates, self.lr),
             swept: [swept, choosing],
             seed,
             device,

@@ -11,7 +11,6 @@ mod walk;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::instruments::{self, Instruments, Probe, Settings};
 use gradtop_toolkit::metrics::{self, Points};
-use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::runtime;
 
 pub use plan::{Kind, Plan, Role, Start};
@@ -95,20 +94,20 @@ impl Experiment for Interpolation {
 
     fn validate(&self) -> Result<()> {
         if (self.points - 1) % 6 != 0 {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `points` is {}, it must be 6k + 1, such as 61: the conclusion reads the line at -0.5, 0, 1 and 1.5",
                 self.points
             )));
         }
         if self.batch == self.other_batch || self.lr == self.other_lr {
-            return Err(invalid(
+            return Err(Error::invalid(
                 "the networks of a pair must differ: `batch` and `other_batch`, `lr` and `other_lr` must not be equal",
             ));
         }
         let count = if self.train_samples == 0 { 60_000 } else { self.train_samples };
         for (name, size) in [("batch", self.batch), ("other_batch", self.other_batch)] {
             if size > count {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "parameter `{name}` is {size}, there are {count} images to train on"
                 )));
             }

@@ -3,11 +3,12 @@
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{Claim, caption, counted};
 use gradtop_toolkit::data::{self, CLASSES};
+use gradtop_toolkit::rates::{compared, shared};
 use gradtop_toolkit::settings::listed;
 
 use super::ModelSize;
 use super::results::{Part, noise_in_words};
-use super::settings::{choosing, full_samples, rates, swept, units};
+use super::settings::{choosing, full_samples, units};
 
 /// Declares a figure for each part that is trained; captions end with the claims about it once there are any.
 pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> Result<Vec<Figure>> {
@@ -17,7 +18,7 @@ pub(super) fn declare(params: &ModelSize, seed: u64, said: &[(Part, Claim)]) -> 
         let (title, text) = title_and_text(params, seed, part, data);
         Figure::new(part.name(), title).caption(text + &caption(said, &part)).panels(panels(params, part))
     };
-    let trained = |part: &Part| units.iter().any(|unit| unit.part() == *part);
+    let trained = |part: &Part| units.iter().any(|unit| unit.part == *part);
     let all = [Part::Full, Part::Rates, Part::Subset, Part::SubsetRates, Part::Features];
     Ok(all.into_iter().filter(trained).map(figure).collect())
 }
@@ -44,9 +45,9 @@ fn title_and_text(params: &ModelSize, seed: u64, part: Part, data: &str) -> (&'s
             format!(
                 "One network of each size at rates of {} on {} images of {data}: Adam, batch {batch}, {full_epochs}; seed {seed}. {} \
                  other training images choose the rate of each size.",
-                listed(&rates(params, &params.full_rates)),
-                swept(params)[0],
-                swept(params)[1],
+                listed(&compared(&params.full_rates, *lr)),
+                shared(full_samples(params))[0],
+                shared(full_samples(params))[1],
             ),
         ),
         Part::Subset => (
@@ -67,7 +68,7 @@ fn title_and_text(params: &ModelSize, seed: u64, part: Part, data: &str) -> (&'s
                 "Networks on the same {} images with rates that fall from {} to 0, one of each size and rate (at {lr} the first of \
                  the trials); seed {seed}. {} other training images with true labels choose the rate of each size.",
                 params.subset_samples,
-                listed(&rates(params, &params.subset_rates)),
+                listed(&compared(&params.subset_rates, *lr)),
                 choosing(params),
             ),
         ),

@@ -15,7 +15,6 @@ use gradtop_toolkit::instruments;
 use gradtop_toolkit::metrics;
 use gradtop_toolkit::runtime;
 
-use settings::Unit;
 use state::State;
 
 /// Trains networks of one family in many widths, and fits random features exactly: does a larger model over-fit?
@@ -139,7 +138,7 @@ impl Experiment for ModelSize {
             let ended = state.advance(ctx)?;
             // In thousandths, because multiplications could be mistaken for steps while there are few of both.
             let share = state.cost_done() as f64 / total.max(1) as f64;
-            ctx.progress((share * 1000.0).round() as i64, 1000, &in_words(unit))?;
+            ctx.progress((share * 1000.0).round() as i64, 1000, &unit.in_words())?;
             if ended {
                 state.results.write(ctx, state.step())?;
             }
@@ -147,15 +146,5 @@ impl Experiment for ModelSize {
         }
         let said = conclusion::write(ctx, self, &state.results, state.step())?;
         ctx.declare_figures(figures::declare(self, ctx.seed(), &said)?)
-    }
-}
-
-fn in_words(unit: Unit) -> String {
-    match unit {
-        Unit::Full { width } => format!("many images, width {width}"),
-        Unit::Rate { width, lr } => format!("many images, width {width}, lr {lr}"),
-        Unit::Subset { width } => format!("few images, width {width}"),
-        Unit::SubsetRate { width, lr } => format!("few images, width {width}, lr {lr}"),
-        Unit::Features { features, .. } => format!("{features} random features"),
     }
 }

@@ -12,8 +12,8 @@ use gradtop_toolkit::weights::Weights;
 use gradtop_toolkit::workers::side_by_side;
 use tch::{Kind, Tensor};
 
-use super::ModelSize;
 use super::settings::Unit;
+use super::{ModelSize, results};
 
 /// Minimum number of evaluations during a training.
 const EVALUATIONS: i64 = 10;
@@ -54,12 +54,11 @@ impl Networks {
         labels: &Tensor,
         seed: u64,
     ) -> Result<Self> {
-        let lr = unit.lr(params);
-        let (part, loss, epochs, falling) = match unit {
-            Unit::Full { .. } => ("full", Loss::CrossEntropy, params.full_epochs, None),
-            Unit::Rate { .. } => ("rates", Loss::CrossEntropy, params.full_epochs, None),
-            Unit::SubsetRate { .. } => ("subset-rates", Loss::MeanSquared, params.subset_epochs, Some(lr)),
-            _ => ("subset", Loss::MeanSquared, params.subset_epochs, Some(lr)),
+        let (lr, part) = (unit.lr, unit.part.name());
+        let (loss, epochs, falling) = if matches!(unit.part, results::Part::Full | results::Part::Rates) {
+            (Loss::CrossEntropy, params.full_epochs, None)
+        } else {
+            (Loss::MeanSquared, params.subset_epochs, Some(lr))
         };
         let widths = unit.widths();
         let networks = labels.size()[0];

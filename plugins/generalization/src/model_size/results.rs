@@ -28,6 +28,11 @@ impl Part {
             Self::Features => "C",
         }
     }
+
+    /// Returns whether sizes are trained at several learning rates.
+    pub(super) fn at_rates(self) -> bool {
+        matches!(self, Self::Rates | Self::SubsetRates)
+    }
 }
 
 impl Numbers for Part {

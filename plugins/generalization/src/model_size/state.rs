@@ -8,6 +8,7 @@ use gradtop_toolkit::data::{self, CLASSES, Dataset, Split};
 use gradtop_toolkit::instruments::Instruments;
 use gradtop_toolkit::metrics::Points;
 use gradtop_toolkit::mlp::Samples;
+use gradtop_toolkit::rates::shared;
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::weights::Weights;
@@ -16,8 +17,8 @@ use tch::{Device, Kind, Tensor};
 use super::ModelSize;
 use super::features::{errors, features, minimum_norm, weights};
 use super::networks::{Networks, Scores};
-use super::results::{AtRate, Model, Part, Results};
-use super::settings::{Unit, choosing, full_samples, swept, units};
+use super::results::{AtRate, Model, Part, Results, noise_in_words};
+use super::settings::{Unit, choosing, full_samples, units};
 use crate::labels::{self, corrupted};
 
 /// The whole run.
@@ -77,13 +78,13 @@ fn member(params: &ModelSize, unit: Unit, index: usize) -> (f64, i64) {
 
 /// Returns the name of a unit's networks, and the trial.
 fn name(params: &ModelSize, unit: Unit, index: usize) -> (String, i64) {
-    let ((noise, trial), width) = (member(params, unit, index), unit.widths()[1]);
-    let few = format!("few images, width {width}, {}", super::results::noise_in_words(noise));
-    let name = match unit {
-        Unit::Full { .. } => format!("many images, width {width}"),
-        Unit::Rate { lr, .. } => format!("many images, width {width}, lr {lr}"),
-        Unit::SubsetRate { lr, .. } => format!("{few}, lr {lr}"),
-        _ => few,
+    let (noise, trial) = member(params, unit, index);
+    let name = match unit.part {
+        Part::Full | Part::Rates => unit.in_words(),
+        _ => {
+            let (noise, rate) = (noise_in_words(noise), unit.rate_in_words(", "));
+            format!("few images, width {}, {noise}{rate}", unit.width)
+        }
     };
     (name, trial)
 }
@@ -149,7 +150,7 @@ impl State {
     pub(super) fn advance(&mut self, ctx: &Ctx) -> Result<bool> {
         match self.unit() {
             None => Ok(false),
-            Some(Unit::Features { trial, features }) => self.solve(ctx, trial, features),
+            Some(Unit { part: Part::Features, trial, width, .. }) => self.solve(ctx, trial, width),
             Some(unit) => self.train(ctx, unit),
         }
     }
@@ -162,7 +163,7 @@ impl State {
         // Of `count` images the first are learnt, and the last choose between rates.
         let (count, [learnt, choosing], kinds) = match part {
             Part::Full => (full_samples(params), [full_samples(params), 0], vec![0.0]),
-            Part::Rates => (full_samples(params), swept(params), vec![0.0]),
+            Part::Rates => (full_samples(params), shared(full_samples(params)), vec![0.0]),
             // The networks with clean labels first.
             _ => {
                 let (learnt, choosing) = (params.subset_samples, choosing(params));
@@ -197,7 +198,7 @@ impl State {
     }
 
     fn train(&mut self, ctx: &Ctx, unit: Unit) -> Result<bool> {
-        let part = unit.part();
+        let part = unit.part;
         self.open(ctx, unit, part)?;
         let (Some(sets), Some(networks)) = (&self.sets, &mut self.networks) else {
             return Err(Error::new("networks are trained before they are made"));
@@ -218,7 +219,7 @@ impl State {
             if let Some(chosen_by) = chosen_by {
                 self.keep_at_rate(unit, part, parameters, &chosen_by, &scores);
             }
-            if !matches!(part, Part::Rates | Part::SubsetRates) {
+            if !part.at_rates() {
                 self.keep(unit, part, parameters, &scores);
             }
             self.keep_weights(ctx, unit)?;
@@ -263,7 +264,7 @@ impl State {
             let (noise, trial) = member(&self.params, unit, index);
             self.results.models.push(Model {
                 part,
-                width: unit.widths()[1],
+                width: unit.width,
                 parameters,
                 noise,
                 trial,
@@ -284,9 +285,9 @@ impl State {
                 self.results.rates.push(AtRate {
                     part,
                     noise,
-                    width: unit.widths()[1],
+                    width: unit.width,
                     parameters,
-                    lr: unit.lr(&self.params),
+                    lr: unit.lr,
                     validation: of(chosen_by),
                     test: of(scores),
                 });
@@ -303,13 +304,7 @@ impl State {
             let (name, trial) = name(&self.params, unit, index);
             format!("{name}.{trial}")
         })?;
-        let width = unit.widths()[1];
-        let file = match unit {
-            Unit::Rate { lr, .. } => format!("A width {width} lr {lr}"),
-            Unit::SubsetRate { lr, .. } => format!("B width {width} lr {lr}"),
-            Unit::Full { .. } => format!("A width {width}"),
-            _ => format!("B width {width}"),
-        };
+        let file = format!("{} width {}{}", unit.part.letter(), unit.width, unit.rate_in_words(" "));
         weights.write(ctx, self.step, &file)
     }
 
@@ -320,10 +315,8 @@ impl State {
         }
         self.sets = None;
         runtime::set_threads(self.threads);
-        let most = self.units.iter().filter_map(|unit| match unit {
-            Unit::Features { features, .. } => Some(*features),
-            _ => None,
-        });
+        let drawn = self.units.iter().filter(|unit| unit.part == Part::Features);
+        let most = drawn.map(|unit| unit.width);
         // Always on the CPU: double precision, and a decomposition that GPUs lack.
         let (seed, device) = (self.seed, Device::Cpu);
         let weights = weights(most.max().unwrap_or(1), seed, trial as u32)?;
@@ -380,7 +373,7 @@ impl State {
                 test: on_test[index],
                 norm: own.f_square()?.f_sum(Kind::Double)?.f_sqrt()?.f_double_value(&[])?,
             };
-            let name = format!("random features, {}", super::results::noise_in_words(noise));
+            let name = format!("random features, {}", noise_in_words(noise));
             for (split, [error, accuracy]) in [("train", model.train), ("test", model.test)] {
                 let of = |metric| Series::metric(metric).model(&name).split(split).trial(trial as i32);
                 points = points.one(of("squared_error"), error)?.one(of("accuracy"), accuracy)?;
@@ -413,7 +406,7 @@ impl State {
         self.results.restore(&saved)?;
         if training != 0 {
             let unit = self.unit().ok_or_else(|| saved.misfit())?;
-            let part = unit.part();
+            let part = unit.part;
             if part == Part::Features {
                 return Err(saved.misfit().into());
             }

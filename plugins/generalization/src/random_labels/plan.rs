@@ -4,7 +4,6 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::cnn::{self, Spec};
 use gradtop_toolkit::data::{CLASSES, PIXELS};
 use gradtop_toolkit::mlp;
-use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::shape;
 
 use super::RandomLabels;
@@ -131,7 +130,7 @@ impl RandomLabels {
                 }
                 cnn::named(name).map(Network::Cnn).ok_or_else(|| {
                     let known: Vec<&str> = cnn::SPECS.iter().map(|spec| spec.name).collect();
-                    invalid(format!(
+                    Error::invalid(format!(
                         "parameter `networks` names `{name}`, but must be a list of mlp, {}",
                         known.join(", ")
                     ))
@@ -187,7 +186,7 @@ impl RandomLabels {
         let partly = &self.corruptions;
         // Written out in the names of series, which have a maximum length.
         if let Some(p) = partly.iter().find(|p| **p > 0.0 && **p < 1e-12) {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `corruptions` names {p:e}, but must be 0 or at least 1e-12"
             )));
         }

@@ -2,7 +2,6 @@
 
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::data;
-use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{rule, rule_in_words};
 
 use super::RandomLabels;
@@ -18,7 +17,11 @@ impl RandomLabels {
         let dataset = data::load(&self.dataset)?;
         let samples = groups.iter().map(|group| group.samples).max().unwrap_or(0) as usize;
         if samples > dataset.train.len() {
-            return Err(invalid(format!("{} has {} training images", dataset.title, dataset.train.len())));
+            return Err(Error::invalid(format!(
+                "{} has {} training images",
+                dataset.title,
+                dataset.train.len()
+            )));
         }
         let test = match self.test_samples as usize {
             0 => dataset.test.clone(),

@@ -113,8 +113,7 @@ impl<'a> Course<'a> {
         } else if self.follow.is_over() {
             return self.measure();
         } else {
-            let leg = self.leg;
-            self.follow.advance(|ensemble, train| update(leg, ensemble, train))?;
+            update(self.leg, &mut self.follow.ensemble, self.plan.learnt(self.follow.leg))?;
         }
         self.look()
     }

@@ -5,7 +5,6 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::curvature::jacobian;
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::instruments::Watched;
-use gradtop_toolkit::mlp::Samples;
 use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::rng::Stream;
 use gradtop_toolkit::tensors::numbers;
@@ -46,7 +45,7 @@ struct Kept {
 pub(super) struct Follow<'a> {
     plan: &'a Plan,
     pub(super) leg: &'a Leg,
-    ensemble: Ensemble,
+    pub(super) ensemble: Ensemble,
     kept: Vec<Kept>,
     next_look: i64,
     /// The step at which it ends, whatever its loss.
@@ -91,14 +90,6 @@ impl<'a> Follow<'a> {
     pub(super) fn share(&self) -> f64 {
         let expected = expected(self.plan, self.leg) / self.leg.batch as f64;
         if self.is_over() { 1.0 } else { (self.step() as f64 / expected).min(1.0) }
-    }
-
-    /// Makes one update with `update`, which receives the networks and their data.
-    pub(super) fn advance(
-        &mut self,
-        update: impl FnOnce(&mut Ensemble, &Samples) -> Result<()>,
-    ) -> Result<()> {
-        update(&mut self.ensemble, self.plan.learnt(self.leg))
     }
 
     /// Keeps networks whose moment this is, and checks loss and sensitivity if that is due.

@@ -5,7 +5,7 @@ use gradtop_toolkit::conclusion::counted;
 use gradtop_toolkit::curvature::network;
 use gradtop_toolkit::data::{CLASSES, PIXELS};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
-use gradtop_toolkit::parameters::invalid;
+use gradtop_toolkit::rates;
 use gradtop_toolkit::settings::{images, listed, shape};
 use tch::{Device, Kind};
 
@@ -106,10 +106,12 @@ impl Sensitivity {
     /// Checks the parameters and returns the legs.
     pub(super) fn check(&self) -> Result<Vec<Leg>> {
         if let Some(twice) = self.further.iter().find(|size| self.batches.contains(size)) {
-            return Err(invalid(format!("parameter `further` names {twice}, which `batches` has already")));
+            return Err(Error::invalid(format!(
+                "parameter `further` names {twice}, which `batches` has already"
+            )));
         }
         if self.early >= self.epochs {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `early` is {}, but must be less than `epochs`, which is {}",
                 self.early, self.epochs
             )));
@@ -119,7 +121,7 @@ impl Sensitivity {
             [("followed", self.followed), ("curved", self.curved), ("many_samples", self.many_samples)]
         {
             if value > count {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "parameter `{name}` is {value}, there are {count} images to train on"
                 )));
             }
@@ -136,7 +138,7 @@ impl Sensitivity {
         sizes.sort_unstable();
         let leg = |batch: i64| {
             if batch > count {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "a batch of {batch} is more than the {count} images to train on"
                 )));
             }
@@ -152,17 +154,15 @@ impl Sensitivity {
 
     /// Returns the legs at several rates, the common one first.
     fn at_rates(&self, count: i64) -> Result<Vec<Leg>> {
-        if self.rates.contains(&self.lr) {
-            return Err(invalid(format!("parameter `rates` names {}, which is `lr` already", self.lr)));
-        }
-        let (learnt, mut legs) = (count - choosing(count), Vec::new());
+        rates::check("rates", &self.rates, self.lr)?;
+        let (learnt, mut legs) = (count - rates::shared(count)[1], Vec::new());
         for &batch in self.batches.iter().filter(|_| !self.rates.is_empty()) {
             if batch > learnt {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "a batch of {batch} is more than the {learnt} images that networks at several `rates` learn"
                 )));
             }
-            for lr in std::iter::once(self.lr).chain(self.rates.iter().copied()) {
+            for lr in rates::compared(&self.rates, self.lr) {
                 let (name, moments) = (format!("B={batch}, rate {lr}"), vec![Moment::Loss(self.target)]);
                 legs.push(Leg { name, purpose: Purpose::Rates, batch, lr, trials: 1, moments });
             }
@@ -175,7 +175,7 @@ impl Sensitivity {
         let (trials, mut legs) = (self.many_networks, Vec::new());
         for &batch in self.many_batches.iter().filter(|_| self.many_samples > 0) {
             if batch > self.many_samples {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "parameter `many_batches` names {batch}, more than the `many_samples`, which are {}",
                     self.many_samples
                 )));
@@ -193,7 +193,7 @@ impl Sensitivity {
         let legs = self.check()?;
         let (train, test, title) = images(&self.dataset, self.train_samples, seed, device)?;
         let few = train.first(if self.many_samples == 0 { 1 } else { self.many_samples })?;
-        let chosen_by = choosing(train.count());
+        let [_, chosen_by] = rates::shared(train.count());
         let swept = [train.first(train.count() - chosen_by)?, train.last(chosen_by)?];
         let widths = [&[PIXELS], &self.hidden[..], &[CLASSES]].concat();
         let curved = |samples: &Samples, count: i64| -> Result<network::Samples> {
@@ -214,11 +214,6 @@ impl Sensitivity {
             device,
         })
     }
-}
-
-/// Returns the number of validation images that choose between learning rates.
-fn choosing(images: i64) -> i64 {
-    5000.min(images / 5)
 }
 
 /// Converts samples to those for derivatives.

@@ -8,7 +8,6 @@ use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::instruments::Watched;
 use gradtop_toolkit::mlp::{Activation, Evaluator, Loss, Mlp, Samples};
 use gradtop_toolkit::optim::{Optimizer, Rule};
-use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::record;
 use gradtop_toolkit::rng::Stream;
 use tch::{Device, Kind, TchError, Tensor};
@@ -55,7 +54,10 @@ impl Problem {
         let dataset = data::load(&params.dataset)?;
         let (all, count) = (dataset.train.len() as i64, params.samples);
         if count > all {
-            return Err(invalid(format!("parameter `samples` is {count}, {} has {all}", dataset.title)));
+            return Err(Error::invalid(format!(
+                "parameter `samples` is {count}, {} has {all}",
+                dataset.title
+            )));
         }
         let inputs = dataset.train.features(device)?.f_narrow(0, 0, count)?;
         let targets = dataset.train.labels(device)?.f_narrow(0, 0, count)?.f_one_hot(CLASSES)?;

@@ -11,7 +11,6 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{self, Instruments, Name, Probe, Settings};
 use gradtop_toolkit::metrics::Points;
-use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::runtime;
 use gradtop_toolkit::settings::useful_threads;
 use gradtop_toolkit::weights::Weights;
@@ -120,7 +119,7 @@ impl Experiment for EdgeOfStability {
 
     fn validate(&self) -> Result<()> {
         if self.methods.contains(&Method::Sgd) && self.batch >= self.samples {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `batch` is {}, but must be less than `samples`, which is {}: with all images, sgd is gd",
                 self.batch, self.samples
             )));

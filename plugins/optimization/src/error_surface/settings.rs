@@ -1,7 +1,6 @@
 //! Checks the parameters.
 
 use gradtop_sdk::prelude::*;
-use gradtop_toolkit::parameters::invalid;
 use tch::Device;
 
 use super::ErrorSurface;
@@ -12,16 +11,16 @@ impl ErrorSurface {
     /// Converts the parameters to a plan of the survey.
     pub fn plan(&self, seed: u64, device: Device) -> Result<Plan> {
         if self.grid % 2 == 0 {
-            return Err(invalid(format!("parameter `grid` is {}, but must be odd", self.grid)));
+            return Err(Error::invalid(format!("parameter `grid` is {}, but must be odd", self.grid)));
         }
         if self.line_points % 4 != 1 {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `line_points` is {}, but must be 4k + 1 such as 101",
                 self.line_points
             )));
         }
         if self.mnist_batch > self.mnist_images {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `mnist_batch` is {}, but must be at most `mnist_images`, which is {}",
                 self.mnist_batch, self.mnist_images
             )));

@@ -13,7 +13,6 @@ use tch::{Device, Kind};
 
 use super::GradientNorm;
 use super::history::{History, Measured};
-use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{images, rule, useful_threads};
 
 /// The available tasks.
@@ -67,7 +66,7 @@ impl Task {
             let ensemble = ensemble(mlp, &train, params.batch)?;
             let count = if params.norm_samples == 0 { train.count() } else { params.norm_samples };
             if count > train.count() {
-                return Err(invalid(format!(
+                return Err(Error::invalid(format!(
                     "parameter `norm_samples` is {count}, there are {} images to learn (0: all of them)",
                     train.count()
                 )));
@@ -90,7 +89,7 @@ impl Task {
         let mlp = Mlp::zeros(&DEEP, params.trials, Kind::Float, device)?;
         let batch = if task == TaskName::SincFull { params.points } else { params.batch };
         if batch > params.points {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `batch` is {batch}, but must be at most `points`, which is {}",
                 params.points
             )));

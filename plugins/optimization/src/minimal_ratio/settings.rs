@@ -4,7 +4,6 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::curvature::network::{Network, Samples};
 use gradtop_toolkit::functions::{grid, sinc, variance};
 use gradtop_toolkit::mlp::{Activation, Loss};
-use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings;
 use gradtop_toolkit::tensors::column;
 use tch::Device;
@@ -49,7 +48,9 @@ impl Plan {
 /// Parses `4-4@64`: hidden widths and number of points.
 fn network(text: &str, device: Device) -> Result<Net> {
     let wrong = |why: &str| {
-        invalid(format!("parameter `networks` names `{text}`: {why}; hidden widths @ points, such as 4-4@64"))
+        Error::invalid(format!(
+            "parameter `networks` names `{text}`: {why}; hidden widths @ points, such as 4-4@64"
+        ))
     };
     let (hidden, points) = text.split_once('@').ok_or_else(|| wrong("the number of points is missing"))?;
     let points: usize = points.parse().map_err(|_| wrong("the points are no whole number"))?;

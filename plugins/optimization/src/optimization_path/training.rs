@@ -8,7 +8,6 @@ use gradtop_toolkit::rng::Stream;
 use tch::Kind;
 
 use super::OptimizationPath;
-use gradtop_toolkit::parameters::invalid;
 use gradtop_toolkit::settings::{images, rule};
 
 /// All runs, with their training and test sets.
@@ -28,7 +27,7 @@ impl Training {
         let (train, test, data) = images(&params.dataset, params.train_samples, seed, device)?;
         let widths = [&[train.input_width()], &params.hidden[..], &[gradtop_toolkit::data::CLASSES]].concat();
         if params.layer >= widths.len() as i64 {
-            return Err(invalid(format!(
+            return Err(Error::invalid(format!(
                 "parameter `layer` is {}, the network has {} layers",
                 params.layer,
                 widths.len() - 1

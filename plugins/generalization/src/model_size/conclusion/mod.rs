@@ -6,10 +6,11 @@ mod rates;
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEWEST, counted, significant};
 use gradtop_toolkit::data::CLASSES;
+use gradtop_toolkit::rates::shared;
 
 use super::ModelSize;
 use super::results::{Part, Results, noise_in_words};
-use super::settings::{choosing, full_samples, swept};
+use super::settings::{choosing, full_samples};
 use curve::{RISE, SHAPED, Size, in_words, sizes};
 use rates::{of_rates, of_subset_rates};
 
@@ -180,7 +181,10 @@ pub(super) fn write(
     let mut said: Vec<(Part, Claim)> = Vec::new();
     let mut say = |part: Part, claims: Vec<Claim>| said.extend(claims.into_iter().map(|claim| (part, claim)));
     say(Part::Full, of_full(&sizes(&results.of(Part::Full), 0.0), full_samples(params)));
-    say(Part::Rates, of_rates(&results.at_rates(Part::Rates), swept(params)).into_iter().collect());
+    say(
+        Part::Rates,
+        of_rates(&results.at_rates(Part::Rates), shared(full_samples(params))).into_iter().collect(),
+    );
     for noise in [0.0, params.noise] {
         let found = sizes(&results.of(Part::Subset), noise);
         say(Part::Subset, of_subset(&found, params.subset_samples, noise));
