@@ -12,14 +12,19 @@ pub(crate) struct Number {
     pub(crate) source: Expr,
 }
 
+/// One end of a range.
+#[derive(Default)]
+pub(crate) struct Bound {
+    pub(crate) number: Option<Number>,
+    pub(crate) excluded: Option<proc_macro2::Span>,
+}
+
 /// The content of a field's attribute.
 #[derive(Default)]
 pub(crate) struct Attributes {
     pub(crate) default: Option<Expr>,
-    pub(crate) min: Option<Number>,
-    pub(crate) max: Option<Number>,
-    pub(crate) min_excluded: Option<proc_macro2::Span>,
-    pub(crate) max_excluded: Option<proc_macro2::Span>,
+    pub(crate) min: Bound,
+    pub(crate) max: Bound,
     pub(crate) log: Option<proc_macro2::Span>,
     pub(crate) choices: Option<(proc_macro2::Span, Vec<LitStr>)>,
     pub(crate) unit: Option<LitStr>,
@@ -27,6 +32,8 @@ pub(crate) struct Attributes {
     pub(crate) distinct: Option<proc_macro2::Span>,
     pub(crate) nonempty: Option<proc_macro2::Span>,
     pub(crate) flatten: Option<proc_macro2::Span>,
+    /// How many keys are given.
+    pub(crate) given: usize,
 }
 
 const KNOWN: &str =
@@ -41,32 +48,18 @@ impl Attributes {
         Ok(all)
     }
 
-    /// Returns whether anything besides `flatten` is given.
-    pub(crate) fn more_than_flatten(&self) -> bool {
-        self.default.is_some()
-            || self.min.is_some()
-            || self.max.is_some()
-            || self.min_excluded.is_some()
-            || self.max_excluded.is_some()
-            || self.log.is_some()
-            || self.choices.is_some()
-            || self.unit.is_some()
-            || self.key.is_some()
-            || self.distinct.is_some()
-            || self.nonempty.is_some()
-    }
-
     fn read(&mut self, meta: &ParseNestedMeta<'_>) -> Result<()> {
         let Some(name) = meta.path.get_ident().map(ToString::to_string) else {
             return Err(meta.error(format!("unknown key; the keys are {KNOWN}")));
         };
         let span = meta.path.span();
+        self.given += 1;
         match name.as_str() {
             "default" => once(&mut self.default, meta, meta.value()?.parse()?),
-            "min" => once(&mut self.min, meta, number(meta.value()?.parse()?)?),
-            "max" => once(&mut self.max, meta, number(meta.value()?.parse()?)?),
-            "min_excluded" => once(&mut self.min_excluded, meta, span),
-            "max_excluded" => once(&mut self.max_excluded, meta, span),
+            "min" => once(&mut self.min.number, meta, number(meta.value()?.parse()?)?),
+            "max" => once(&mut self.max.number, meta, number(meta.value()?.parse()?)?),
+            "min_excluded" => once(&mut self.min.excluded, meta, span),
+            "max_excluded" => once(&mut self.max.excluded, meta, span),
             "log" => once(&mut self.log, meta, span),
             "unit" => once(&mut self.unit, meta, meta.value()?.parse()?),
             "key" => once(&mut self.key, meta, meta.value()?.parse()?),

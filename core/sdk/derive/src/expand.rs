@@ -1,12 +1,14 @@
 //! Implements `#[derive(Params)]`: checks each field and writes the implementation.
 
+use std::cmp::Ordering;
+
 use proc_macro2::{Span, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote};
 use syn::ext::IdentExt as _;
 use syn::spanned::Spanned;
 use syn::{Data, DeriveInput, Error, Expr, ExprLit, Field, Fields, Ident, Lit, LitStr, Result, Type};
 
-use crate::attributes::{Attributes, Number, number, summary};
+use crate::attributes::{Attributes, Bound, Number, number, summary};
 
 #[derive(Clone, Copy, PartialEq)]
 enum Kind {
@@ -131,7 +133,7 @@ fn read(field: &Field) -> Result<Param> {
     let ident = field.ident.clone().ok_or_else(|| Error::new(field.span(), "a parameter needs a name"))?;
     let mut attributes = Attributes::of(field)?;
     if let Some(span) = attributes.flatten {
-        if attributes.more_than_flatten() {
+        if attributes.given > 1 {
             return Err(Error::new(span, "`flatten` stands alone: the struct's own fields say the rest"));
         }
         return Ok(Param::Group { field: ident, ty: field.ty.clone() });
@@ -163,13 +165,13 @@ fn read(field: &Field) -> Result<Param> {
 fn limit(attributes: &mut Attributes, least: Option<i64>, greatest: Option<i64>) -> Result<()> {
     let wrong = |bound: &Number| Error::new(bound.source.span(), "the bound is not a value of the type");
     if let Some(least) = least {
-        let min = attributes.min.get_or_insert_with(|| Number::whole(least));
+        let min = attributes.min.number.get_or_insert_with(|| Number::whole(least));
         if min.value < least as f64 {
             return Err(wrong(min));
         }
     }
     if let Some(greatest) = greatest {
-        let max = attributes.max.get_or_insert_with(|| Number::whole(greatest));
+        let max = attributes.max.number.get_or_insert_with(|| Number::whole(greatest));
         if max.value > greatest as f64 {
             return Err(wrong(max));
         }
@@ -233,10 +235,10 @@ fn check_keys(attributes: &Attributes, kind: Kind) -> Result<()> {
         }
     }
     if !matches!(kind, Kind::Integer(..) | Kind::F64) {
-        let bounds = [attributes.min.as_ref(), attributes.max.as_ref()];
-        let bounds = bounds.into_iter().flatten().map(|bound| bound.source.span());
-        let flags = [attributes.min_excluded, attributes.max_excluded].into_iter().flatten();
-        let range = bounds.chain(flags).next().filter(|_| kind != Kind::List);
+        let bounds = || [&attributes.min, &attributes.max].into_iter();
+        let numbers = bounds().filter_map(|bound| bound.number.as_ref()).map(|number| number.source.span());
+        let flags = bounds().filter_map(|bound| bound.excluded);
+        let range = numbers.chain(flags).next().filter(|_| kind != Kind::List);
         if let Some(span) = range.or(attributes.log) {
             return Err(Error::new(span, "only a number has a range or a scale"));
         }
@@ -245,14 +247,13 @@ fn check_keys(attributes: &Attributes, kind: Kind) -> Result<()> {
         return Err(Error::new(span, "only a Vec is distinct or nonempty"));
     }
     if matches!(kind, Kind::Integer(..)) {
-        for bound in [attributes.min.as_ref(), attributes.max.as_ref()].into_iter().flatten() {
+        for bound in [&attributes.min, &attributes.max].into_iter().filter_map(|bound| bound.number.as_ref())
+        {
             // Ranges cross the boundary as doubles, which represent no larger integer exactly.
             let exact = bound.integer.is_some_and(|integer| integer.unsigned_abs() <= 1 << 53);
             if !exact {
-                return Err(Error::new(
-                    bound.source.span(),
-                    "a bound of an i64 is an integer of at most 2^53",
-                ));
+                let text = "a bound of an i64 is an integer of at most 2^53";
+                return Err(Error::new(bound.source.span(), text));
             }
         }
     }
@@ -260,16 +261,13 @@ fn check_keys(attributes: &Attributes, kind: Kind) -> Result<()> {
 }
 
 fn check_range(attributes: &Attributes) -> Result<()> {
-    for (bound, excluded, name) in [
-        (attributes.min.as_ref(), attributes.min_excluded, "min"),
-        (attributes.max.as_ref(), attributes.max_excluded, "max"),
-    ] {
-        if let (None, Some(span)) = (bound, excluded) {
+    for (bound, name) in [(&attributes.min, "min"), (&attributes.max, "max")] {
+        if let (None, Some(span)) = (&bound.number, bound.excluded) {
             return Err(Error::new(span, format!("`{name}_excluded` needs a `{name}`")));
         }
     }
-    if let (Some(min), Some(max)) = (&attributes.min, &attributes.max) {
-        let open = attributes.min_excluded.is_some() || attributes.max_excluded.is_some();
+    if let (Some(min), Some(max)) = (&attributes.min.number, &attributes.max.number) {
+        let open = attributes.min.excluded.is_some() || attributes.max.excluded.is_some();
         if min.value > max.value {
             return Err(Error::new(max.source.span(), "max is less than min"));
         }
@@ -277,7 +275,7 @@ fn check_range(attributes: &Attributes) -> Result<()> {
             return Err(Error::new(max.source.span(), "no value is between min and max"));
         }
     }
-    match (attributes.log, &attributes.min) {
+    match (attributes.log, &attributes.min.number) {
         (Some(span), None) => Err(Error::new(span, "a log scale needs a `min` of at least 0")),
         (Some(_), Some(min)) if min.value < 0.0 => {
             Err(Error::new(min.source.span(), "a log scale needs a `min` of at least 0"))
@@ -329,16 +327,13 @@ fn default(ident: &Ident, attributes: &Attributes, kind: Kind) -> Result<String>
 }
 
 fn check_default(attributes: &Attributes, default: &Number, span: Span) -> Result<()> {
-    if let Some(min) = &attributes.min {
-        let excluded = attributes.min_excluded.is_some() && default.value == min.value;
-        if default.value < min.value || excluded {
-            return Err(Error::new(span, "the default is below min, or is the excluded min"));
-        }
-    }
-    if let Some(max) = &attributes.max {
-        let excluded = attributes.max_excluded.is_some() && default.value == max.value;
-        if default.value > max.value || excluded {
-            return Err(Error::new(span, "the default is above max, or is the excluded max"));
+    for (bound, beyond, what) in [
+        (&attributes.min, Ordering::Less, "below min, or is the excluded min"),
+        (&attributes.max, Ordering::Greater, "above max, or is the excluded max"),
+    ] {
+        let order = bound.number.as_ref().and_then(|number| default.value.partial_cmp(&number.value));
+        if order == Some(beyond) || order == Some(Ordering::Equal) && bound.excluded.is_some() {
+            return Err(Error::new(span, format!("the default is {what}")));
         }
     }
     Ok(())
@@ -364,16 +359,13 @@ fn spec(field: &Field, attributes: &Attributes, kind: Kind, key: &str, default: 
     };
     let none = quote!(::core::option::Option::None);
     let unit = attributes.unit.as_ref().map_or(none, |unit| quote!(::core::option::Option::Some(#unit)));
-    let bound = |bound: Option<&Number>, none: TokenStream| {
-        bound.map_or(none, |bound| {
-            let value = bound.value;
-            quote!(#value)
-        })
+    let bound = |bound: &Bound, none: TokenStream| {
+        bound.number.as_ref().map_or(none, |number| number.value.to_token_stream())
     };
-    let min = bound(attributes.min.as_ref(), quote!(::core::primitive::f64::NEG_INFINITY));
-    let max = bound(attributes.max.as_ref(), quote!(::core::primitive::f64::INFINITY));
-    let min_excluded = attributes.min_excluded.is_some();
-    let max_excluded = attributes.max_excluded.is_some();
+    let min = bound(&attributes.min, quote!(::core::primitive::f64::NEG_INFINITY));
+    let max = bound(&attributes.max, quote!(::core::primitive::f64::INFINITY));
+    let min_excluded = attributes.min.excluded.is_some();
+    let max_excluded = attributes.max.excluded.is_some();
     let log = attributes.log.is_some();
     quote! {
         ::gradtop_sdk::ParamSpec {
