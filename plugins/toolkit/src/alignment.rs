@@ -7,7 +7,7 @@
 
 use tch::{Device, Kind, TchError, Tensor};
 
-use crate::tensors::numbers;
+use crate::tensors::{matrices, numbers};
 
 /// Maximum number of rounds over all hidden layers; a few are usually enough.
 const ROUNDS: usize = 100;
@@ -118,16 +118,7 @@ fn columns(layer: &Tensor, order: &Tensor) -> Result<Tensor, TchError> {
 
 /// Returns each layer `[out, in + 1]`, in double precision on the CPU.
 fn layers(widths: &[i64], flat: &Tensor) -> Result<Vec<Tensor>, TchError> {
-    let flat = flat.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?;
-    let mut start = 0;
-    widths
-        .windows(2)
-        .map(|pair| {
-            let length = (pair[0] + 1) * pair[1];
-            start += length;
-            flat.f_narrow(0, start - length, length)?.f_view([pair[1], pair[0] + 1])
-        })
-        .collect()
+    matrices(&flat.f_to_device(Device::Cpu)?.f_to_kind(Kind::Double)?, widths)
 }
 
 #[cfg(test)]

@@ -115,14 +115,18 @@ impl Rng {
         radius * (std::f64::consts::TAU * self.uniform()).cos()
     }
 
-    /// Fills `order` with a uniformly random permutation of `0..order.len()` (Fisher–Yates).
+    /// Fills `order` with a uniformly random permutation of `0..order.len()`.
     pub fn permute(&mut self, order: &mut [i64]) {
         for (i, slot) in order.iter_mut().enumerate() {
             *slot = i as i64;
         }
-        for i in (1..order.len()).rev() {
-            let j = self.below(i as u32 + 1) as usize;
-            order.swap(i, j);
+        self.shuffle(order);
+    }
+
+    /// Brings values into a uniformly random order (Fisher–Yates).
+    pub(crate) fn shuffle<T>(&mut self, values: &mut [T]) {
+        for i in (1..values.len()).rev() {
+            values.swap(i, self.below(i as u32 + 1) as usize);
         }
     }
 }

@@ -46,6 +46,20 @@ pub(crate) fn layers(flat: &Tensor, counts: &[i64], trials: i64) -> Result<Vec<T
         .collect()
 }
 
+/// Returns views of the layers of fully connected networks of these widths, whose parameters lie flat in the last
+/// dimension: `[…, out, in + 1]` each, the bias last.
+pub(crate) fn matrices(flat: &Tensor, widths: &[i64]) -> Result<Vec<Tensor>, TchError> {
+    let mut start = 0;
+    widths
+        .windows(2)
+        .map(|pair| {
+            let length = (pair[0] + 1) * pair[1];
+            start += length;
+            flat.f_narrow(-1, start - length, length)?.f_unflatten(-1, [pair[1], pair[0] + 1])
+        })
+        .collect()
+}
+
 /// Returns the squared Euclidean norm of each of these layers: `[layer][trial]`.
 pub(crate) fn squared_norms(layers: &[Tensor]) -> Result<Vec<Vec<f64>>, TchError> {
     let squares = layers.iter().map(|layer| {

@@ -8,6 +8,7 @@ use tch::{TchError, Tensor};
 use crate::checkpoint::Saving;
 use crate::cnn::Cnn;
 use crate::mlp::Mlp;
+use crate::tensors::matrices;
 
 /// The folder of the files, within the run's.
 pub const FOLDER: &str = "weights";
@@ -35,13 +36,9 @@ impl Weights {
 
     /// Adds a fully connected network of these widths from its flat parameters: layer by layer `[out, in + 1]`, the bias last.
     pub fn flat(&mut self, network: &str, widths: &[i64], parameters: &Tensor) -> Result<()> {
-        let mut start = 0;
-        for (layer, pair) in widths.windows(2).enumerate() {
-            let (inputs, outputs) = (pair[0], pair[1]);
-            let length = (inputs + 1) * outputs;
-            let both = parameters.f_narrow(0, start, length)?.f_view([outputs, inputs + 1])?;
+        for (layer, both) in matrices(parameters, widths)?.into_iter().enumerate() {
+            let inputs = widths[layer];
             self.layer(network, layer, &both.f_narrow(1, 0, inputs)?, &both.f_select(1, inputs)?)?;
-            start += length;
         }
         Ok(())
     }

@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use crate::mlp::parameter_count;
+use crate::settings::shape;
+
 /// A convolution with stride 1 and one bias per channel, then optional max pooling by 2, then ReLU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv {
@@ -58,9 +61,7 @@ impl fmt::Display for Spec {
                 f.write_str(", pool 2")?;
             }
         }
-        f.write_str(", dense ")?;
-        let widths: Vec<String> = self.dense.iter().map(ToString::to_string).collect();
-        f.write_str(&widths.join("-"))
+        write!(f, ", dense {}", shape(self.dense))
     }
 }
 
@@ -108,17 +109,7 @@ impl Spec {
             .zip(self.shapes())
             .map(|(conv, shape)| (conv.kernel * conv.kernel * shape.channels + 1) * conv.channels)
             .sum();
-        let mut inputs = self.features();
-        let dense: i64 = self
-            .dense
-            .iter()
-            .map(|&width| {
-                let count = (inputs + 1) * width;
-                inputs = width;
-                count
-            })
-            .sum();
-        convs + dense
+        convs + parameter_count(&[&[self.features()], self.dense].concat())
     }
 }
 

@@ -8,6 +8,7 @@
 use tch::{Kind, TchError, Tensor};
 
 use crate::mlp::{Activation, Loss};
+use crate::tensors::matrices;
 
 /// Samples shared by all runs.
 #[derive(Debug)]
@@ -155,11 +156,7 @@ impl Network {
                 parameters.size()
             )));
         }
-        let runs = parameters.size()[0];
-        self.layers()
-            .into_iter()
-            .map(|(start, out, rows)| parameters.f_narrow(1, start, out * rows)?.f_view([runs, out, rows]))
-            .collect()
+        matrices(parameters, &self.widths)
     }
 
     /// Returns weights, the input of each layer with its row of ones, and the outputs.

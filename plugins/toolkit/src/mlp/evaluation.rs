@@ -63,9 +63,9 @@ impl Evaluator {
         for chunk in &self.chunks {
             let space = self.space(&chunk.batch);
             mlp.forward(space, &chunk.batch)?;
-            sums.add(mlp, space, chunk)?;
+            sums.add_chunk(mlp, space, chunk)?;
         }
-        sums.evaluation(mlp, self.samples)
+        sums.evaluation(self.samples)
     }
 
     /// Computes the gradient of each trial's loss over the whole set, into [`Mlp::gradients`], and returns the evaluation.
@@ -79,10 +79,10 @@ impl Evaluator {
             let weight = chunk.batch.samples() as f64 / self.samples as f64;
             let weight = Tensor::f_full([], weight, (sum.kind(), sum.device()))?;
             sum.shallow_clone().f_addcmul_(mlp.gradients(), &weight).map(drop)?;
-            sums.add(mlp, space, chunk)?;
+            sums.add_chunk(mlp, space, chunk)?;
         }
         mlp.gradients().shallow_clone().f_copy_(&sum)?;
-        sums.evaluation(mlp, self.samples)
+        sums.evaluation(self.samples)
     }
 }
 
@@ -100,27 +100,38 @@ impl Mlp {
                 space = self.workspace(chunk.batch.samples())?;
             }
             self.forward(&space, &chunk.batch)?;
-            sums.add(self, &space, &chunk)?;
+            sums.add_chunk(self, &space, &chunk)?;
         }
-        sums.evaluation(self, count)
+        sums.evaluation(count)
     }
 }
 
 /// Sums over chunks, kept on the device: `[trials]` each.
 #[derive(Default)]
-struct Sums {
+pub(super) struct Sums {
     loss: Option<Tensor>,
     correct: Option<Tensor>,
 }
 
 impl Sums {
-    fn add(&mut self, mlp: &Mlp, space: &Workspace, chunk: &Chunk) -> Result<(), TchError> {
-        let outputs = mlp.widths()[mlp.widths().len() - 1];
-        let output = space.output().f_view([mlp.trials(), outputs, -1])?;
-        let y = &chunk.batch.y;
-        let terms = match mlp.loss() {
-            Loss::MeanSquared => output.f_sub(y)?.f_square()?.f_mul_scalar(1.0 / outputs as f64)?,
-            Loss::CrossEntropy => output.f_log_softmax(1, None)?.f_mul(y)?.f_neg()?,
+    fn add_chunk(&mut self, mlp: &Mlp, space: &Workspace, chunk: &Chunk) -> Result<(), TchError> {
+        let output = space.output().f_view([mlp.trials(), mlp.widths()[mlp.widths().len() - 1], -1])?;
+        self.add(mlp.loss(), &output, &chunk.batch.y, chunk.labels.as_ref())
+    }
+
+    /// Adds a chunk's outputs, `[trials, outputs, samples]`.
+    pub(super) fn add(
+        &mut self,
+        loss: Loss,
+        output: &Tensor,
+        y: &Tensor,
+        labels: Option<&Tensor>,
+    ) -> Result<(), TchError> {
+        let terms = match loss {
+            Loss::MeanSquared => {
+                output.f_sub(y)?.f_square_()?.f_mul_scalar_(1.0 / output.size()[1] as f64)?
+            }
+            Loss::CrossEntropy => output.f_log_softmax(1, None)?.f_mul_(y)?.f_neg_()?,
         };
         let add = |sum: &mut Option<Tensor>, more: Tensor| -> Result<(), TchError> {
             *sum = Some(match sum.take() {
@@ -130,20 +141,18 @@ impl Sums {
             Ok(())
         };
         add(&mut self.loss, terms.f_sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Double)?)?;
-        if let Some(labels) = &chunk.labels {
+        if let Some(labels) = labels {
             let hits = output.f_argmax(1, false)?.f_eq_tensor(labels)?;
             add(&mut self.correct, hits.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?)?;
         }
         Ok(())
     }
 
-    fn evaluation(self, mlp: &Mlp, samples: i64) -> Result<Evaluation, TchError> {
+    pub(super) fn evaluation(self, samples: i64) -> Result<Evaluation, TchError> {
         let mean = |sum: Option<Tensor>| -> Result<Vec<f64>, TchError> {
             let Some(sum) = sum else { return Ok(Vec::new()) };
             Ok(numbers(&sum)?.into_iter().map(|sum| sum / samples as f64).collect())
         };
-        let evaluation = Evaluation { loss: mean(self.loss)?, accuracy: mean(self.correct)? };
-        debug_assert_eq!(evaluation.loss.len() as i64, mlp.trials());
-        Ok(evaluation)
+        Ok(Evaluation { loss: mean(self.loss)?, accuracy: mean(self.correct)? })
     }
 }

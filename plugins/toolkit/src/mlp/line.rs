@@ -1,10 +1,11 @@
 //! Evaluates networks on the straight lines between trained ones.
 
-use tch::{Kind, TchError, Tensor};
+use tch::{TchError, Tensor};
 
-use super::{Activation, Evaluation, Loss, Mlp, Samples};
+use super::evaluation::Sums;
+use super::{Activation, Evaluation, Mlp, Samples};
 use crate::dense::tanh;
-use crate::tensors::numbers;
+use crate::tensors::matrices;
 
 /// Number of samples whose first layer is computed at once.
 const CHUNK: i64 = 512;
@@ -39,13 +40,14 @@ pub fn along(
     if let Some(pair) = pairs.iter().find(|pair| pair.0.max(pair.1) as i64 >= count) {
         return Err(TchError::Shape(format!("the pair {pair:?} is not among {count} networks")));
     }
-    let layers = layers(mlp, networks)?;
+    let layers = matrices(networks, mlp.widths())?;
+    let layers = layers.iter().map(Tensor::f_contiguous).collect::<Result<Vec<_>, _>>()?;
     let alpha = Tensor::f_from_slice(alphas)?
         .f_to_kind(networks.kind())?
         .f_to_device(networks.device())?
         .f_view([-1, 1, 1])?;
     let mut lines =
-        pairs.iter().map(|pair| Line::new(mlp, &layers, *pair, &alpha)).collect::<Result<Vec<_>, _>>()?;
+        pairs.iter().map(|pair| Line::new(&layers, *pair, &alpha)).collect::<Result<Vec<_>, _>>()?;
     let widest = mlp.widths()[1..].iter().max().copied().unwrap_or(1);
     let part = (LIMIT / (alphas.len() as i64 * widest)).clamp(16, CHUNK);
     for start in (0..samples.count()).step_by(CHUNK as usize) {
@@ -64,21 +66,7 @@ pub fn along(
             }
         }
     }
-    lines.into_iter().map(|line| line.evaluation(samples)).collect()
-}
-
-/// Returns the layers of all networks: `[networks, out, in + 1]`.
-fn layers(mlp: &Mlp, networks: &Tensor) -> Result<Vec<Tensor>, TchError> {
-    let mut start = 0;
-    mlp.widths()
-        .windows(2)
-        .map(|w| {
-            let size = w[1] * (w[0] + 1);
-            let layer = networks.f_narrow(1, start, size)?.f_contiguous()?;
-            start += size;
-            layer.f_view([-1, w[1], w[0] + 1])
-        })
-        .collect()
+    lines.into_iter().map(|line| line.sums.evaluation(samples.count())).collect()
 }
 
 /// A pair and its sums so far.
@@ -86,16 +74,14 @@ struct Line {
     pair: (usize, usize),
     /// Weights of the layers after the first, at every α: `[alphas, out, in + 1]`.
     mixed: Vec<Tensor>,
-    /// `[alphas]`, double.
-    loss: Tensor,
-    correct: Tensor,
+    /// `[alphas]` each.
+    sums: Sums,
 }
 
 impl Line {
-    fn new(mlp: &Mlp, layers: &[Tensor], pair: (usize, usize), alpha: &Tensor) -> Result<Self, TchError> {
+    fn new(layers: &[Tensor], pair: (usize, usize), alpha: &Tensor) -> Result<Self, TchError> {
         let mixed = layers[1..].iter().map(|layer| mix(layer, pair, alpha)).collect::<Result<_, _>>()?;
-        let zeros = || Tensor::f_zeros([alpha.size()[0]], (Kind::Double, mlp.parameters().device()));
-        Ok(Self { pair, mixed, loss: zeros()?, correct: zeros()? })
+        Ok(Self { pair, mixed, sums: Sums::default() })
     }
 
     fn add(
@@ -116,25 +102,7 @@ impl Line {
             let bias = weight.f_narrow(2, inputs, 1)?;
             output = bias.f_baddbmm(&weight.f_narrow(2, 0, inputs)?, &output, 1.0, 1.0)?;
         }
-        let terms = match mlp.loss() {
-            Loss::MeanSquared => output.f_sub(y)?.f_square_()?.f_mul_scalar_(1.0 / y.size()[0] as f64)?,
-            Loss::CrossEntropy => output.f_log_softmax(1, None)?.f_mul_(y)?.f_neg_()?,
-        };
-        self.loss.f_add_(&terms.f_sum_dim_intlist([1_i64, 2].as_slice(), false, Kind::Double)?).map(drop)?;
-        if let Some(labels) = labels {
-            let hits = output.f_argmax(1, false)?.f_eq_tensor(labels)?;
-            let hits = hits.f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?;
-            self.correct.f_add_(&hits).map(drop)?;
-        }
-        Ok(())
-    }
-
-    fn evaluation(&self, samples: &Samples) -> Result<Evaluation, TchError> {
-        let mean = |sum: &Tensor| -> Result<Vec<f64>, TchError> {
-            Ok(numbers(sum)?.into_iter().map(|sum| sum / samples.count() as f64).collect())
-        };
-        let accuracy = if samples.labels().is_some() { mean(&self.correct)? } else { Vec::new() };
-        Ok(Evaluation { loss: mean(&self.loss)?, accuracy })
+        self.sums.add(mlp.loss(), &output, y, labels)
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn two_samples(a: &[f64], b: &[f64]) -> f64 {
     }
     let mut rng = rng();
     let far = (0..DRAWN).filter(|_| {
-        shuffle(&mut all, &mut rng);
+        rng.shuffle(&mut all);
         as_far(apart(all[..k].iter().sum()), seen)
     });
     share(far.count(), DRAWN)
@@ -137,7 +137,7 @@ pub fn of_peak(groups: &[Vec<f64>]) -> f64 {
     let mut all: Vec<f64> = groups.concat();
     let mut rng = rng();
     let far = (0..DRAWN).filter(|_| {
-        shuffle(&mut all, &mut rng);
+        rng.shuffle(&mut all);
         let mut rest = &all[..];
         let moved: Vec<Vec<f64>> = groups
             .iter()
@@ -150,12 +150,6 @@ pub fn of_peak(groups: &[Vec<f64>]) -> f64 {
         peak(&moved).is_some_and(|(_, above)| as_far(above, seen))
     });
     share(far.count(), DRAWN)
-}
-
-fn shuffle(values: &mut [f64], rng: &mut Rng) {
-    for i in (1..values.len()).rev() {
-        values.swap(i, rng.below(i as u32 + 1) as usize);
-    }
 }
 
 #[cfg(test)]
