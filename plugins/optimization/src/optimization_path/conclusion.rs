@@ -59,11 +59,11 @@ impl Finding {
 
 /// Writes the claims to the log and the table `conclusion`, and returns each with its figure.
 pub(super) fn write(ctx: &Ctx, training: &Training, path: &Path) -> Result<Vec<(&'static str, Claim)>> {
-    let Some(analysis) = &path.analysis else {
+    if path.spaces.is_empty() {
         return Err(Error::new("there are no two records of the weights to compare"));
-    };
+    }
     let runs = training.ensemble.mlp.trials() as usize;
-    let findings: Vec<Finding> = analysis.spaces.iter().map(|space| Finding::of(space, runs)).collect();
+    let findings: Vec<Finding> = path.spaces.iter().map(|space| Finding::of(space, runs)).collect();
     let ranges = path.separations()?;
     let step = training.ensemble.step();
     let mut said: Vec<(&str, Claim)> = findings.iter().map(|finding| ("path", finding.claim())).collect();

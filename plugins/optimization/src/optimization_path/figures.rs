@@ -41,8 +41,7 @@ pub(super) fn declare(
         format!("Layer {}, {} parameters", path.layer + 1, counts[path.layer]),
     ];
     let plane = |space: usize, own: bool, table: &str| {
-        let analysis = path.analysis.as_ref().map(|analysis| &analysis.spaces[space]);
-        let pca = analysis.map(|space| if own { &space.alone[0] } else { &space.together });
+        let pca = path.spaces.get(space).map(|space| if own { &space.alone[0] } else { &space.together });
         let label = |i: usize| match pca.and_then(|pca| pca.explained.get(i)) {
             Some(share) => format!("PC{} ({:.0} %)", i + 1, 100.0 * share),
             None => format!("PC{}", i + 1),

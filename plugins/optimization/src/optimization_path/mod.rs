@@ -163,9 +163,8 @@ impl OptimizationPath {
         if recorded {
             path.record(&training.ensemble.mlp, epoch, &test.accuracy)?;
             if path.records() > 1 {
-                let analysis = path.analyse()?;
-                analysis.write(ctx, step)?;
-                path.analysis = Some(analysis);
+                path.analyse()?;
+                path.write(ctx, step)?;
                 ctx.declare_figures(figures::declare(self, training, path, ctx.seed(), &[]))?;
             }
         }

@@ -6,7 +6,7 @@ use gradtop_toolkit::conclusion::Spread;
 use gradtop_toolkit::instruments::Watched;
 use gradtop_toolkit::mlp::Mlp;
 use gradtop_toolkit::pca::Pca;
-use gradtop_toolkit::tensors::numbers;
+use gradtop_toolkit::tensors::{lengths, numbers};
 use tch::{Kind, TchError, Tensor};
 
 use super::OptimizationPath;
@@ -28,8 +28,8 @@ pub(super) struct Path {
     /// One tensor `[runs, parameters]` per record, on the CPU.
     weights: Vec<Tensor>,
     start: Tensor,
-    /// The analysis of all records so far.
-    pub(super) analysis: Option<Analysis>,
+    /// The principal components of all records so far, once there are two: of the whole network, and of the layer.
+    pub(super) spaces: Vec<Space>,
 }
 
 /// Principal components of a space of weights.
@@ -41,14 +41,6 @@ pub(super) struct Space {
     pub(super) together: Pca,
     /// The components of each single run.
     pub(super) alone: Vec<Pca>,
-}
-
-/// The principal components of the weights recorded so far.
-pub(super) struct Analysis {
-    pub(super) spaces: Vec<Space>,
-    epochs: Vec<i64>,
-    accuracies: Vec<Vec<f64>>,
-    runs: usize,
 }
 
 /// Returns all parameters on the CPU, one row per run.
@@ -69,7 +61,7 @@ impl Path {
             accuracies: Vec::new(),
             weights: Vec::new(),
             start: rows(&training.ensemble.mlp)?,
-            analysis: None,
+            spaces: Vec::new(),
         })
     }
 
@@ -79,7 +71,7 @@ impl Path {
 
     /// Returns each run's distance from its initial parameters.
     pub(super) fn distances(&self, mlp: &Mlp) -> Result<Vec<f64>> {
-        Ok(numbers(&norms(&rows(mlp)?.f_sub(&self.start)?)?)?)
+        Ok(norms(&rows(mlp)?.f_sub(&self.start)?)?)
     }
 
     /// Records the weights of an epoch.
@@ -91,7 +83,7 @@ impl Path {
     }
 
     /// Computes the principal components of at least two records.
-    pub(super) fn analyse(&self) -> Result<Analysis> {
+    pub(super) fn analyse(&mut self) -> Result<()> {
         // [records, runs, parameters].
         let all = Tensor::f_stack(&self.weights, 0)?.f_to_kind(Kind::Double)?;
         let space = |name: String, table, all: &Tensor| -> Result<Space> {
@@ -102,28 +94,24 @@ impl Path {
             Ok(Space { name, table, together: Pca::of(&flat, COMPONENTS)?, alone })
         };
         let layer = all.f_narrow(2, self.layer_start, self.layer_length)?;
-        Ok(Analysis {
-            spaces: vec![
-                space("whole network".to_owned(), "path-whole", &all)?,
-                space(format!("layer {}", self.layer + 1), "path-layer", &layer)?,
-            ],
-            epochs: self.epochs.clone(),
-            accuracies: self.accuracies.clone(),
-            runs: self.runs as usize,
-        })
+        self.spaces = vec![
+            space("whole network".to_owned(), "path-whole", &all)?,
+            space(format!("layer {}", self.layer + 1), "path-layer", &layer)?,
+        ];
+        Ok(())
     }
 
     /// Returns the distances between the last and the first records: of each run, between runs at the start, and
     /// between runs at the end.
     pub(super) fn separations(&self) -> Result<[Spread; 3]> {
         let (first, last) = (&self.weights[0], &self.weights[self.weights.len() - 1]);
-        let travelled = numbers(&norms(&last.f_sub(first)?)?)?;
+        let travelled = norms(&last.f_sub(first)?)?;
         let between = |weights: &Tensor| -> Result<Vec<f64>> {
             let mut distances = Vec::new();
             for a in 0..self.runs {
                 for b in 0..a {
                     let difference = weights.f_select(0, a)?.f_sub(&weights.f_select(0, b)?)?;
-                    distances.extend(numbers(&norms(&difference.f_unsqueeze(0)?)?)?);
+                    distances.extend(norms(&difference.f_unsqueeze(0)?)?);
                 }
             }
             Ok(distances)
@@ -161,36 +149,21 @@ impl Path {
         self.weights = (0..records).map(|i| weights.f_get(i)).collect::<Result<_, _>>()?;
         self.start = saved.tensor("path.start")?.shallow_clone();
         self.accuracies = accuracies.chunks(runs as usize).map(<[f64]>::to_vec).collect();
-        self.analysis = if self.records() > 1 { Some(self.analyse()?) } else { None };
-        Ok(())
+        if self.records() > 1 { self.analyse() } else { Ok(()) }
     }
-}
 
-/// Returns the Euclidean norm of each row.
-fn norms(rows: &Tensor) -> Result<Tensor, TchError> {
-    rows.f_to_kind(Kind::Double)?
-        .f_square()?
-        .f_sum_dim_intlist([1_i64].as_slice(), false, Kind::Double)?
-        .f_sqrt()
-}
-
-impl Space {
-    /// Returns the lowest fraction of a single run's variance that its first two components explain.
-    pub(super) fn alone_lowest(&self) -> f64 {
-        Spread::of(&self.alone.iter().map(|pca| pca.explained_by(2)).collect::<Vec<_>>()).lowest
-    }
-}
-
-impl Analysis {
     /// Writes the tables `path-whole`, `path-layer`, `single-whole`, `single-layer` and `scree`.
     pub(super) fn write(&self, ctx: &Ctx, step: i64) -> Result<()> {
+        let runs = self.runs as usize;
         for space in &self.spaces {
-            self.write_space(ctx, step, space)?;
+            // Every run's points in the common components, and those of run 0 in its own.
+            self.write_scores(ctx, step, space.table, &space.together, 0..runs)?;
+            self.write_scores(ctx, step, &space.table.replace("path", "single"), &space.alone[0], 0..1)?;
         }
         let components = self.spaces.iter().flat_map(|space| {
             let mut sum = 0.0;
             // Beyond the number of runs and what moves within them, fractions are too small for a figure.
-            (1..).zip(space.together.explained.iter().take(2 * self.runs)).map(move |(i, share)| {
+            (1..).zip(space.together.explained.iter().take(2 * runs)).map(move |(i, share)| {
                 sum += share;
                 (space, i, *share, sum)
             })
@@ -201,12 +174,6 @@ impl Analysis {
             .f64("explained", |(_, _, share, _)| share)
             .f64("cumulative", |(.., sum)| sum);
         ctx.table("scree", step, &rows.columns())
-    }
-
-    /// Writes every run's points in the common components, and those of run 0 in its own.
-    fn write_space(&self, ctx: &Ctx, step: i64, space: &Space) -> Result<()> {
-        self.write_scores(ctx, step, space.table, &space.together, 0..self.runs)?;
-        self.write_scores(ctx, step, &space.table.replace("path", "single"), &space.alone[0], 0..1)
     }
 
     /// Writes the scores of some runs, whose rows in `pca` are ordered by record.
@@ -234,5 +201,17 @@ impl Analysis {
             .f64("pc2", |at| component(1, at))
             .f64("pc3", |at| component(2, at));
         ctx.table(table, step, &rows.columns())
+    }
+}
+
+/// Returns the Euclidean norm of each row.
+fn norms(rows: &Tensor) -> Result<Vec<f64>, TchError> {
+    numbers(&lengths(&rows.f_to_kind(Kind::Double)?)?)
+}
+
+impl Space {
+    /// Returns the lowest fraction of a single run's variance that its first two components explain.
+    pub(super) fn alone_lowest(&self) -> f64 {
+        Spread::of(&self.alone.iter().map(|pca| pca.explained_by(2)).collect::<Vec<_>>()).lowest
     }
 }
