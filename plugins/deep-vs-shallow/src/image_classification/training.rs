@@ -11,7 +11,7 @@ use gradtop_toolkit::optim::{Optimizer, Rule};
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::weights::Weights;
 use gradtop_toolkit::workers;
-use tch::{Kind, Tensor};
+use tch::{Kind, TchError, Tensor};
 
 /// The settings of [`Training::new`].
 #[derive(Debug)]
@@ -80,6 +80,12 @@ impl Tensors {
             orders: self.orders.iter().map(Tensor::shallow_clone).collect(),
             sweep_order: self.sweep_order.shallow_clone(),
         }
+    }
+
+    /// Copies these training images and their labels to the buffers of a batch.
+    fn gather(&self, chosen: &Tensor, space: &Workspace, labels: &Tensor) -> Result<(), TchError> {
+        self.train_x.f_index_select_out(space.images(), 0, chosen).map(drop)?;
+        self.train_y.f_index_select_out(labels, 0, chosen).map(drop)
     }
 }
 
@@ -198,13 +204,19 @@ struct Worker {
 impl Training {
     /// Creates everything at step 0.
     pub fn new(setup: Setup) -> Result<Self> {
+        let network = |spec, rule, stream| -> Result<(Cnn, Optimizer)> {
+            let mut cnn = Cnn::zeros(spec, Kind::Float, setup.device)?;
+            cnn.init_uniform(setup.seed, stream)?;
+            let optimizer = Optimizer::new(rule, cnn.parameters())?.fused();
+            Ok((cnn, optimizer))
+        };
         let mut fits = Vec::new();
         for (t, task) in setup.tasks.iter().enumerate() {
             for (model, spec) in setup.models.iter().enumerate() {
                 for trial in 0..setup.trials {
-                    let mut cnn = Cnn::zeros(spec, Kind::Float, setup.device)?;
                     let stream = format!("image-classification/init/{}/{}", task.name, spec.name);
-                    cnn.init_uniform(setup.seed, Stream::named(&stream).member(trial as u32))?;
+                    let stream = Stream::named(&stream).member(trial as u32);
+                    let (cnn, optimizer) = network(spec, setup.rule, stream)?;
                     fits.push(Fit {
                         task: t,
                         trial,
@@ -213,7 +225,7 @@ impl Training {
                         evaluated: None,
                         test: None,
                         probe: Probe::default(),
-                        optimizer: Optimizer::new(setup.rule, cnn.parameters())?.fused(),
+                        optimizer,
                         cnn,
                         model,
                     });
@@ -226,10 +238,8 @@ impl Training {
                 let stream = format!("image-classification/sweep/init/{}/{}", task.name, spec.name);
                 for &rate in &setup.rates {
                     // The same initial values and batches at each rate, so that nothing else differs.
-                    let mut cnn = Cnn::zeros(spec, Kind::Float, setup.device)?;
-                    cnn.init_uniform(setup.seed, Stream::named(&stream))?;
                     let rule = setup.rule.with_rate(rate);
-                    let optimizer = Optimizer::new(rule, cnn.parameters())?.fused();
+                    let (cnn, optimizer) = network(spec, rule, Stream::named(&stream))?;
                     sweep.push(Swept { task: t, model, rate, cnn, optimizer });
                 }
             }
@@ -319,10 +329,9 @@ impl Training {
             |_, fit| fit.diverged.is_none(),
             |fit, worker| {
                 let (task, space) = (&worker.tasks[fit.task], &mut worker.spaces[fit.model]);
+                let order = &task.orders[fit.trial as usize];
                 for index in first..first + steps {
-                    let chosen = task.orders[fit.trial as usize].f_narrow(0, index * batch, batch)?;
-                    task.train_x.f_index_select_out(space.images(), 0, &chosen).map(drop)?;
-                    task.train_y.f_index_select_out(&worker.labels, 0, &chosen).map(drop)?;
+                    task.gather(&order.f_narrow(0, index * batch, batch)?, space, &worker.labels)?;
                     fit.cnn.gradient(space, &worker.labels)?;
                     let noise = || fit.cnn.gradient_variance(space);
                     let reading = fit.probe.update(done + index, &fit.cnn, &mut fit.optimizer, noise)?;
@@ -335,9 +344,7 @@ impl Training {
         self.each_swept(|swept, worker| {
             let (task, space) = (&worker.tasks[swept.task], &mut worker.spaces[swept.model]);
             for index in first..last {
-                let chosen = task.sweep_order.f_narrow(0, index * batch, batch)?;
-                task.train_x.f_index_select_out(space.images(), 0, &chosen).map(drop)?;
-                task.train_y.f_index_select_out(&worker.labels, 0, &chosen).map(drop)?;
+                task.gather(&task.sweep_order.f_narrow(0, index * batch, batch)?, space, &worker.labels)?;
                 swept.cnn.gradient(space, &worker.labels)?;
                 swept.optimizer.update(swept.cnn.parameters(), swept.cnn.gradients())?;
             }

@@ -99,11 +99,6 @@ impl Networks {
         self.epochs * self.parts[0].ensemble.steps_per_epoch()
     }
 
-    /// Returns the number of weights and biases of one network, counted from the tensors.
-    pub(super) fn parameters(&self) -> i64 {
-        self.parts[0].ensemble.mlp.parameter_count()
-    }
-
     /// Returns the number of epochs done.
     pub(super) fn epoch(&self) -> f64 {
         self.parts[0].ensemble.epoch()

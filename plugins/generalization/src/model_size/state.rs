@@ -155,7 +155,8 @@ impl State {
         }
     }
 
-    fn sets(&mut self, unit: Unit, part: Part) -> Result<()> {
+    fn sets(&mut self, unit: Unit) -> Result<()> {
+        let part = unit.part;
         if self.sets.as_ref().is_some_and(|sets| sets.part == part) {
             return Ok(());
         }
@@ -198,8 +199,7 @@ impl State {
     }
 
     fn train(&mut self, ctx: &Ctx, unit: Unit) -> Result<bool> {
-        let part = unit.part;
-        self.open(ctx, unit, part)?;
+        self.open(ctx, unit)?;
         let (Some(sets), Some(networks)) = (&self.sets, &mut self.networks) else {
             return Err(Error::new("networks are trained before they are made"));
         };
@@ -209,18 +209,18 @@ impl State {
             return Ok(false);
         }
         let scores = networks.evaluate(&sets.test, &mut self.workers)?;
-        let (ended, parameters) = (networks.ended(), networks.parameters());
+        let ended = networks.ended();
         let chosen_by = match sets.choosing.as_ref().filter(|_| ended) {
             Some(choosing) => Some(networks.evaluate(choosing, &mut self.workers)?),
             None => None,
         };
-        self.log(ctx, unit, part, &scores)?;
+        self.log(ctx, unit, &scores)?;
         if ended {
             if let Some(chosen_by) = chosen_by {
-                self.keep_at_rate(unit, part, parameters, &chosen_by, &scores);
+                self.keep_at_rate(unit, &chosen_by, &scores);
             }
-            if !part.at_rates() {
-                self.keep(unit, part, parameters, &scores);
+            if !unit.part.at_rates() {
+                self.keep(unit, &scores);
             }
             self.keep_weights(ctx, unit)?;
             self.networks = None;
@@ -230,8 +230,8 @@ impl State {
     }
 
     /// Creates the networks of a unit if necessary.
-    fn open(&mut self, ctx: &Ctx, unit: Unit, part: Part) -> Result<()> {
-        self.sets(unit, part)?;
+    fn open(&mut self, ctx: &Ctx, unit: Unit) -> Result<()> {
+        self.sets(unit)?;
         let Some(sets) = &self.sets else { return Ok(()) };
         if self.networks.is_none() {
             let Sets { images, labels, .. } = sets;
@@ -243,8 +243,9 @@ impl State {
         Ok(())
     }
 
-    fn log(&self, ctx: &Ctx, unit: Unit, part: Part, scores: &Scores) -> Result<()> {
-        let loss = if matches!(part, Part::Subset | Part::SubsetRates) { "squared_error" } else { "loss" };
+    fn log(&self, ctx: &Ctx, unit: Unit, scores: &Scores) -> Result<()> {
+        let loss =
+            if matches!(unit.part, Part::Subset | Part::SubsetRates) { "squared_error" } else { "loss" };
         let mut points = Points::of(ctx);
         for (split, found) in [("train", scores.train.as_ref()), ("test", Some(&scores.test))] {
             let Some(found) = found else { continue };
@@ -258,14 +259,14 @@ impl State {
         points.log(self.step, self.networks.as_ref().map_or(f64::NAN, Networks::epoch))
     }
 
-    fn keep(&mut self, unit: Unit, part: Part, parameters: i64, scores: &Scores) {
+    fn keep(&mut self, unit: Unit, scores: &Scores) {
         let Scores { train: Some(on_train), test: on_test } = scores else { return };
         for index in 0..on_train.loss.len() {
             let (noise, trial) = member(&self.params, unit, index);
             self.results.models.push(Model {
-                part,
+                part: unit.part,
                 width: unit.width,
-                parameters,
+                parameters: unit.parameters(),
                 noise,
                 trial,
                 train: [on_train.loss[index], on_train.accuracy[index]],
@@ -276,8 +277,8 @@ impl State {
     }
 
     /// Stores the first network with each kind of labels along with those at other rates.
-    fn keep_at_rate(&mut self, unit: Unit, part: Part, parameters: i64, chosen_by: &Scores, scores: &Scores) {
-        let part = if part == Part::Subset { Part::SubsetRates } else { part };
+    fn keep_at_rate(&mut self, unit: Unit, chosen_by: &Scores, scores: &Scores) {
+        let part = if unit.part == Part::Subset { Part::SubsetRates } else { unit.part };
         for index in 0..scores.test.loss.len() {
             let (noise, trial) = member(&self.params, unit, index);
             let of = |scores: &Scores| [scores.test.loss[index], scores.test.accuracy[index]];
@@ -286,7 +287,7 @@ impl State {
                     part,
                     noise,
                     width: unit.width,
-                    parameters,
+                    parameters: unit.parameters(),
                     lr: unit.lr,
                     validation: of(chosen_by),
                     test: of(scores),
@@ -406,11 +407,10 @@ impl State {
         self.results.restore(&saved)?;
         if training != 0 {
             let unit = self.unit().ok_or_else(|| saved.misfit())?;
-            let part = unit.part;
-            if part == Part::Features {
+            if unit.part == Part::Features {
                 return Err(saved.misfit().into());
             }
-            self.open(ctx, unit, part)?;
+            self.open(ctx, unit)?;
             if let Some(networks) = &mut self.networks {
                 networks.restore(&saved)?;
             }

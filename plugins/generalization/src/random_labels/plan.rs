@@ -190,13 +190,15 @@ impl RandomLabels {
                 "parameter `corruptions` names {p:e}, but must be 0 or at least 1e-12"
             )));
         }
+        let there = |groups: &[Group], labels, samples| {
+            groups.iter().any(|g| g.pixels == Pixels::Natural && g.labels == labels && g.samples == samples)
+        };
         let few = self.corruption_samples.min(whole);
         // The ends of their curves: true and random labels for the same number of images.
         let ends = [0.0, 1.0].into_iter().filter(|_| !partly.is_empty() && few < whole);
         for p in ends.chain(partly.iter().copied()) {
             let labels = Labels::Fixed(p);
-            let there = |g: &Group| g.pixels == Pixels::Natural && g.labels == labels && g.samples == few;
-            if !groups.iter().any(there) {
+            if !there(&groups, labels, few) {
                 let what = match p {
                     0.0 => "true".to_owned(),
                     1.0 => "random".to_owned(),
@@ -208,10 +210,7 @@ impl RandomLabels {
         }
         for &samples in &self.sizes {
             let labels = Labels::Fixed(1.0);
-            let there = groups
-                .iter()
-                .any(|g| g.pixels == Pixels::Natural && g.labels == labels && g.samples == samples);
-            if samples < whole && !there {
+            if samples < whole && !there(&groups, labels, samples) {
                 groups.push(group(labels, Pixels::Natural, samples, format!("random {samples} images")));
             }
         }

@@ -2,19 +2,19 @@
 
 use gradtop_sdk::prelude::*;
 
-use super::plan::{Group, Labels, Pixels};
+use super::plan::{Group, Labels, Network, Pixels};
 use super::training::{Outcome, Training};
 
-#[derive(Clone)]
-struct Fit {
-    group: Group,
-    network: &'static str,
-    parameters: i64,
+/// A network of a group that has ended.
+#[derive(Clone, Copy)]
+struct Fit<'a> {
+    group: &'a Group,
+    network: &'a Network,
     trial: usize,
-    outcome: Outcome,
+    outcome: &'a Outcome,
 }
 
-impl Fit {
+impl Fit<'_> {
     fn corruption(&self) -> f64 {
         match self.group.labels {
             Labels::Fixed(p) => p,
@@ -27,40 +27,37 @@ impl Fit {
 pub(super) fn write(ctx: &Ctx, training: &Training) -> Result<()> {
     let mut fits = Vec::new();
     for progress in training.groups().iter().filter(|group| group.finished) {
-        let network = &training.networks()[progress.group.network];
-        fits.extend(progress.outcomes.iter().enumerate().map(|(trial, outcome)| Fit {
-            group: progress.group.clone(),
-            network: network.name(),
-            parameters: network.parameter_count(),
-            trial,
-            outcome: *outcome,
-        }));
+        let (group, network) = (&progress.group, &training.networks()[progress.group.network]);
+        let outcomes = progress.outcomes.iter().enumerate();
+        fits.extend(outcomes.map(|(trial, outcome)| Fit { group, network, trial, outcome }));
     }
     let step = training.rounds();
     rows(ctx, "fits", step, &fits)?;
-    let natural = |fit: &&Fit| fit.group.pixels == Pixels::Natural;
-    let mut by_size: Vec<Fit> = fits.iter().filter(|fit| fit.group.is_random()).cloned().collect();
+    let mut by_size: Vec<Fit<'_>> = fits.iter().filter(|fit| fit.group.is_random()).copied().collect();
     // Lines connect points in the table's order.
     by_size.sort_by_key(|fit| fit.group.samples);
     rows(ctx, "fit-samples", step, &by_size)?;
     // For the same number of images as partly random labels have.
-    let swept = |fit: &&Fit| Some(fit.group.samples) == training.swept_samples(fit.group.network);
-    let fixed = |fit: &&Fit| matches!(fit.group.labels, Labels::Fixed(_));
-    let mut by_corruption: Vec<Fit> =
-        fits.iter().filter(natural).filter(swept).filter(fixed).cloned().collect();
-    by_corruption.sort_by(|a, b| a.corruption().total_cmp(&b.corruption()));
-    rows(ctx, "fit-corruption", step, &by_corruption)
+    let swept = |fit: &Fit<'_>| {
+        let Group { network, labels, pixels, samples, .. } = fit.group;
+        *pixels == Pixels::Natural
+            && matches!(labels, Labels::Fixed(_))
+            && Some(*samples) == training.swept_samples(*network)
+    };
+    fits.retain(swept);
+    fits.sort_by(|a, b| a.corruption().total_cmp(&b.corruption()));
+    rows(ctx, "fit-corruption", step, &fits)
 }
 
-fn rows(ctx: &Ctx, table: &str, step: i64, fits: &[Fit]) -> Result<()> {
+fn rows(ctx: &Ctx, table: &str, step: i64, fits: &[Fit<'_>]) -> Result<()> {
     if fits.is_empty() {
         return Ok(());
     }
     let rows = Rows::of(fits)
-        .utf8("network", |f| f.network)
-        .i64("parameters", |f| f.parameters)
+        .utf8("network", |f| f.network.name())
+        .i64("parameters", |f| f.network.parameter_count())
         .utf8("condition", |f| &f.group.name)
-        .f64("corruption", Fit::corruption)
+        .f64("corruption", |f| f.corruption())
         .i64("samples", |f| f.group.samples)
         .i64("trial", |f| f.trial as i64)
         .f64("epochs_to_fit", |f| f.outcome.fitted.map_or(f64::NAN, |e| e as f64))

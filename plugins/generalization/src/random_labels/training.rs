@@ -112,18 +112,6 @@ struct Job {
     labels_of: i64,
 }
 
-/// What a network must do in a round.
-#[derive(Clone, Copy)]
-struct Order {
-    group: usize,
-    /// The epoch up to which to train.
-    epoch: i64,
-    /// Whether to evaluate the test set.
-    test_due: bool,
-    /// Whether it has had every training label right before.
-    fitted: bool,
-}
-
 /// All groups.
 pub struct Training {
     setup: Setup,
@@ -145,9 +133,15 @@ pub fn labels(kind: Labels, truth: &[u8], seed: u64, trial: usize, epoch: i64) -
 }
 
 impl Job {
-    /// Trains up to the epoch of the order and evaluates. `None` if `stop` returned true before the evaluation.
-    fn go(&mut self, order: Order, stop: &(dyn Fn() -> bool + Sync)) -> Result<Option<Row>> {
-        let Order { group, epoch, test_due, fitted } = order;
+    /// Trains up to this epoch and evaluates: on the test set if that is due, or if every training label is right and
+    /// was not before (`fitted`). `None` if `stop` returned true before the evaluation.
+    fn go(
+        &mut self,
+        group: usize,
+        epoch: i64,
+        [test_due, fitted]: [bool; 2],
+        stop: &(dyn Fn() -> bool + Sync),
+    ) -> Result<Option<Row>> {
         let steps = self.learner.steps_per_epoch();
         while self.learner.step() < epoch * steps {
             if stop() {
@@ -225,7 +219,10 @@ impl Training {
     /// Logs the instruments' readings since the last call, network by network.
     pub fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
         let mut jobs = self.groups.iter_mut().flat_map(|progress| &mut progress.jobs);
-        jobs.try_for_each(|job| job.learner.log_readings(ctx))
+        jobs.try_for_each(|job| {
+            let steps = job.learner.steps_per_epoch();
+            job.learner.probe().log_kept(ctx, steps)
+        })
     }
 
     /// Returns the kinds of networks.
@@ -266,12 +263,8 @@ impl Training {
 
     /// Returns the number of training images of this network's groups with partly random labels, if there are any.
     pub(crate) fn swept_samples(&self, network: usize) -> Option<i64> {
-        self.groups
-            .iter()
-            .map(|g| &g.group)
-            .filter(|g| g.network == network && g.is_partly())
-            .map(|g| g.samples)
-            .next()
+        let mut groups = self.groups.iter().map(|g| &g.group);
+        groups.find(|g| g.network == network && g.is_partly()).map(|g| g.samples)
     }
 
     /// Returns the labels that the networks of a group in training currently learn, trial by trial.
@@ -331,7 +324,7 @@ impl Training {
                     sets,
                     &own,
                 )?;
-                learner.attach(probes.next().unwrap_or_default());
+                *learner.probe() = probes.next().unwrap_or_default();
                 Ok(Job { learner, truth: truth.clone(), labels: kind, trial, seed, labels_of: 0 })
             })
             .collect()
@@ -353,15 +346,16 @@ impl Training {
                 let outcome = &progress.outcomes[job.trial];
                 if outcome.diverged.is_none() {
                     let fitted = outcome.fitted.is_some();
-                    let order = Order { group, epoch: progress.next, test_due: due[group], fitted };
-                    jobs.push((cost, job, order));
+                    jobs.push((cost, job, group, progress.next, [due[group], fitted]));
                 }
             }
         }
         // The most expensive first, so that threads end at about the same time.
         jobs.sort_by_key(|(cost, ..)| std::cmp::Reverse(*cost));
         let rows =
-            side_by_side(&mut self.workers, self.threads, jobs, |(), (_, job, order)| job.go(order, stop))?;
+            side_by_side(&mut self.workers, self.threads, jobs, |(), (_, job, group, epoch, evaluated)| {
+                job.go(group, epoch, evaluated, stop)
+            })?;
         let Some(mut rows) = rows.into_iter().collect::<Option<Vec<Row>>>() else { return Ok(None) };
         rows.sort_by_key(|row| (row.group, row.trial));
         for row in &rows {

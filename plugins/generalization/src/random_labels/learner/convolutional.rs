@@ -9,7 +9,7 @@ use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::weights::Weights;
 use tch::{Kind, Tensor};
 
-use super::interface::{Learner, Sets, Start, read_labels};
+use super::interface::{Learner, Sets, Setting, read_labels};
 use crate::labels;
 
 pub(super) struct Convolutional {
@@ -31,8 +31,13 @@ pub(super) struct Convolutional {
 }
 
 impl Convolutional {
-    pub(super) fn new(spec: &'static Spec, start: Start<'_>) -> Result<Self> {
-        let Start { setting, sets, labels, init, batches } = start;
+    pub(super) fn new(
+        spec: &'static Spec,
+        setting: Setting,
+        sets: Sets,
+        labels: &[u8],
+        [init, stream]: [Stream; 2],
+    ) -> Result<Self> {
         let count = sets.train.size()[0];
         let batch = setting.batch.min(count);
         let mut cnn = Cnn::zeros(spec, Kind::Float, setting.device)?;
@@ -48,7 +53,7 @@ impl Convolutional {
             step: 0,
             batch,
             seed: setting.seed,
-            stream: batches,
+            stream,
             cnn,
             sets,
         })
@@ -99,12 +104,8 @@ impl Learner for Convolutional {
         instruments.declare(ctx, name, &self.cnn, &(&self.sets.train, &self.labels))
     }
 
-    fn attach(&mut self, probe: Probe) {
-        self.probe = probe;
-    }
-
-    fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
-        self.probe.log_kept(ctx, self.steps_per_epoch())
+    fn probe(&mut self) -> &mut Probe {
+        &mut self.probe
     }
 
     fn on_train(&mut self) -> Result<[f64; 2]> {

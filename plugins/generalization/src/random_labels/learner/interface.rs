@@ -4,7 +4,6 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::optim::Rule;
-use gradtop_toolkit::rng::Stream;
 use gradtop_toolkit::weights::Weights;
 use tch::{Device, Kind, Tensor};
 
@@ -32,18 +31,6 @@ pub struct Sets {
     pub test_labels: Tensor,
 }
 
-/// What a network begins with.
-pub(super) struct Start<'a> {
-    pub(super) setting: Setting,
-    pub(super) sets: Sets,
-    /// The labels of the training inputs.
-    pub(super) labels: &'a [u8],
-    /// Where the initial values are drawn from.
-    pub(super) init: Stream,
-    /// Where the order of the batches is drawn from.
-    pub(super) batches: Stream,
-}
-
 /// A network with its optimizer and its data.
 pub trait Learner: Send {
     /// Returns the number of updates done.
@@ -58,10 +45,8 @@ pub trait Learner: Send {
     fn advance(&mut self) -> Result<()>;
     /// Creates a probe of it, before its first update.
     fn watch(&self, ctx: &Ctx, instruments: &mut Instruments, name: Name) -> Result<Probe>;
-    /// Lets a probe make the updates: that of a network with the same initial values.
-    fn attach(&mut self, probe: Probe);
-    /// Logs the probe's readings since the last call.
-    fn log_readings(&mut self, ctx: &Ctx) -> Result<()>;
+    /// Returns the probe that makes the updates, to be replaced by that of a network with the same initial values.
+    fn probe(&mut self) -> &mut Probe;
     /// Returns the mean cross entropy and accuracy on the whole training set, by its current labels.
     fn on_train(&mut self) -> Result<[f64; 2]>;
     /// Returns the mean cross entropy and accuracy on the test set, by its true labels.

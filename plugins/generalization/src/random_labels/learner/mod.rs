@@ -8,7 +8,6 @@ use gradtop_sdk::prelude::*;
 use gradtop_toolkit::rng::Stream;
 
 use self::convolutional::Convolutional;
-use self::interface::Start;
 pub use self::interface::{Learner, Sets, Setting};
 use self::perceptron::Perceptron;
 use super::plan::Network;
@@ -23,9 +22,9 @@ pub fn new(
 ) -> Result<Box<dyn Learner>> {
     let stream =
         |purpose: &str| Stream::named(&format!("random-labels/{purpose}/{}/{trial}", network.name()));
-    let start = Start { setting, sets, labels, init: stream("init"), batches: stream("batches") };
+    let streams = [stream("init"), stream("batches")];
     Ok(match network {
-        Network::Mlp(widths) => Box::new(Perceptron::new(widths, start)?),
-        Network::Cnn(spec) => Box::new(Convolutional::new(spec, start)?),
+        Network::Mlp(widths) => Box::new(Perceptron::new(widths, setting, sets, labels, streams)?),
+        Network::Cnn(spec) => Box::new(Convolutional::new(spec, setting, sets, labels, streams)?),
     })
 }

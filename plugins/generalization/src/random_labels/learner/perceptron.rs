@@ -6,10 +6,11 @@ use gradtop_toolkit::data::CLASSES;
 use gradtop_toolkit::ensemble::Ensemble;
 use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
+use gradtop_toolkit::rng::Stream;
 use gradtop_toolkit::weights::Weights;
 use tch::{Kind, Tensor};
 
-use super::interface::{Learner, Start, read_labels};
+use super::interface::{Learner, Sets, Setting, read_labels};
 use crate::labels;
 
 pub(super) struct Perceptron {
@@ -25,13 +26,18 @@ fn samples(inputs: &Tensor, labels: &Tensor) -> Result<Samples> {
 }
 
 impl Perceptron {
-    pub(super) fn new(widths: &[i64], start: Start<'_>) -> Result<Self> {
-        let Start { setting, sets, labels, init, batches } = start;
+    pub(super) fn new(
+        widths: &[i64],
+        setting: Setting,
+        sets: Sets,
+        labels: &[u8],
+        streams: [Stream; 2],
+    ) -> Result<Self> {
         let mlp =
             Mlp::zeros(widths, 1, Kind::Float, setting.device)?.with(Activation::Relu, Loss::CrossEntropy);
         let train = samples(&sets.train, &labels::tensor(labels, setting.device)?)?;
         let learnt = (&train, setting.batch);
-        let ensemble = Ensemble::drawn(mlp, setting.rule, learnt, setting.seed, [init, batches])?;
+        let ensemble = Ensemble::drawn(mlp, setting.rule, learnt, setting.seed, streams)?;
         let test = samples(&sets.test, &sets.test_labels)?;
         Ok(Self { ensemble, inputs: sets.train, train, test, probe: Probe::default() })
     }
@@ -71,12 +77,8 @@ impl Learner for Perceptron {
         instruments.declare(ctx, name, &self.ensemble.mlp, &self.train)
     }
 
-    fn attach(&mut self, probe: Probe) {
-        self.probe = probe;
-    }
-
-    fn log_readings(&mut self, ctx: &Ctx) -> Result<()> {
-        self.probe.log_kept(ctx, self.steps_per_epoch())
+    fn probe(&mut self) -> &mut Probe {
+        &mut self.probe
     }
 
     fn on_train(&mut self) -> Result<[f64; 2]> {
