@@ -96,7 +96,7 @@ pub trait Choice: Clone + 'static {
     fn name(&self) -> &'static str;
 }
 
-/// The types that a list may contain.
+/// The types of a parameter, and of the elements of a list.
 #[doc(hidden)]
 pub trait Item: Sized + PartialEq {
     const KIND: ParamKind;
@@ -106,33 +106,26 @@ pub trait Item: Sized + PartialEq {
     fn of(value: Value) -> Option<Self>;
 }
 
-macro_rules! integers {
-    ($($ty:ty)*) => {$(
+macro_rules! items {
+    ($($ty:ty: $kind:ident, $value:ident;)*) => {$(
         impl Item for $ty {
-            const KIND: ParamKind = ParamKind::I64;
+            const KIND: ParamKind = ParamKind::$kind;
 
             fn of(value: Value) -> Option<Self> {
-                if let Value::I64(value) = value { value.try_into().ok() } else { None }
+                if let Value::$value(value) = value { value.try_into().ok() } else { None }
             }
         }
     )*};
 }
-integers!(i64 i32 u32 u64 usize);
-
-impl Item for f64 {
-    const KIND: ParamKind = ParamKind::F64;
-
-    fn of(value: Value) -> Option<Self> {
-        if let Value::F64(value) = value { Some(value) } else { None }
-    }
-}
-
-impl Item for String {
-    const KIND: ParamKind = ParamKind::Str;
-
-    fn of(value: Value) -> Option<Self> {
-        if let Value::Text(text) = value { Some(text) } else { None }
-    }
+items! {
+    i64: I64, I64;
+    i32: I64, I64;
+    u32: I64, I64;
+    u64: I64, I64;
+    usize: I64, I64;
+    f64: F64, F64;
+    bool: Bool, Bool;
+    String: Str, Text;
 }
 
 impl<T: Choice + PartialEq> Item for T {
@@ -363,23 +356,12 @@ impl Values {
         }
     }
 
-    /// Returns the integer at `index`.
+    /// Returns the value at `index`: a number, whose range must be within that of `T`, a Boolean or a text.
     ///
     /// # Errors
     /// The parameter is of another type.
-    pub fn i64(&self, index: usize) -> Result<i64> {
-        match self.values.get(index) {
-            Some(Value::I64(value)) => Ok(*value),
-            _ => Err(self.mismatch(index)),
-        }
-    }
-
-    /// Returns the integer at `index`, whose range must be within that of `T`.
-    ///
-    /// # Errors
-    /// The parameter is of another type.
-    pub fn integer<T: TryFrom<i64>>(&self, index: usize) -> Result<T> {
-        self.i64(index)?.try_into().map_err(|_| self.mismatch(index))
+    pub fn get<T: Item>(&self, index: usize) -> Result<T> {
+        self.values.get(index).cloned().and_then(T::of).ok_or_else(|| self.mismatch(index))
     }
 
     /// Returns the choice at `index`.
@@ -387,7 +369,7 @@ impl Values {
     /// # Errors
     /// The parameter is of another type.
     pub fn choice<T: Choice>(&self, index: usize) -> Result<T> {
-        chosen(&self.text(index)?).ok_or_else(|| self.mismatch(index))
+        chosen(&self.get::<String>(index)?).ok_or_else(|| self.mismatch(index))
     }
 
     /// Returns the list at `index`, given as comma-separated text.
@@ -395,7 +377,7 @@ impl Values {
     /// # Errors
     /// The text is not a list, an element is invalid, a `nonempty` list is empty, or a `distinct` list contains duplicates.
     pub fn list<T: Item>(&self, index: usize, distinct: bool, nonempty: bool) -> Result<Vec<T>> {
-        let text = self.text(index)?;
+        let text: String = self.get(index)?;
         let spec = self.specs.get(index).ok_or_else(|| self.mismatch(index))?;
         let element = ParamSpec { kind: T::KIND, choices: T::CHOICES, ..*spec };
         if text.trim().is_empty() {
@@ -422,39 +404,6 @@ impl Values {
             all.push(value);
         }
         Ok(all)
-    }
-
-    /// Returns the float at `index`.
-    ///
-    /// # Errors
-    /// The parameter is of another type.
-    pub fn f64(&self, index: usize) -> Result<f64> {
-        match self.values.get(index) {
-            Some(Value::F64(value)) => Ok(*value),
-            _ => Err(self.mismatch(index)),
-        }
-    }
-
-    /// Returns the Boolean at `index`.
-    ///
-    /// # Errors
-    /// The parameter is of another type.
-    pub fn bool(&self, index: usize) -> Result<bool> {
-        match self.values.get(index) {
-            Some(Value::Bool(value)) => Ok(*value),
-            _ => Err(self.mismatch(index)),
-        }
-    }
-
-    /// Returns the text or choice at `index`.
-    ///
-    /// # Errors
-    /// The parameter is of another type.
-    pub fn text(&self, index: usize) -> Result<String> {
-        match self.values.get(index) {
-            Some(Value::Text(value)) => Ok(value.clone()),
-            _ => Err(self.mismatch(index)),
-        }
     }
 
     fn mismatch(&self, index: usize) -> Error {

@@ -148,10 +148,7 @@ fn read(field: &Field) -> Result<Param> {
     let default = default(&ident, &attributes, kind)?;
     let spec = spec(field, &attributes, kind, &key, &default);
     let get = match kind {
-        Kind::Integer(..) => ("integer", TokenStream::new()),
-        Kind::F64 => ("f64", TokenStream::new()),
-        Kind::Bool => ("bool", TokenStream::new()),
-        Kind::Str | Kind::Choice => ("text", TokenStream::new()),
+        Kind::Integer(..) | Kind::F64 | Kind::Bool | Kind::Str | Kind::Choice => ("get", TokenStream::new()),
         Kind::Enum => ("choice", TokenStream::new()),
         Kind::List => {
             let (distinct, nonempty) = (attributes.distinct.is_some(), attributes.nonempty.is_some());
