@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use tch::{Device, Kind, TchError, Tensor};
+use tch::kind::Element;
+use tch::{Device, TchError, Tensor};
 
 use crate::optim::Optimizer;
 
@@ -167,13 +168,15 @@ impl Saved {
 
     /// Returns the floats of this name, saved as a tensor of f64.
     pub fn numbers(&self, name: &str) -> Result<Vec<f64>, TchError> {
+        self.values(name, "numbers")
+    }
+
+    fn values<T: Element + Copy>(&self, name: &str, what: &str) -> Result<Vec<T>, TchError> {
         let tensor = self.tensor(name)?;
-        if tensor.kind() != Kind::Double || tensor.size().len() != 1 {
-            return Err(self.wrong(&format!("has other values than numbers in `{name}`")));
+        if tensor.kind() != T::KIND || tensor.size().len() != 1 {
+            return Err(self.wrong(&format!("has other values than {what} in `{name}`")));
         }
-        let mut values = vec![0.0; tensor.numel()];
-        tensor.f_copy_data(&mut values, tensor.numel())?;
-        Ok(values)
+        Vec::try_from(tensor)
     }
 
     /// Returns the records of this name.
@@ -188,13 +191,7 @@ impl Saved {
 
     /// Returns the integers of this name.
     pub fn integers(&self, name: &str) -> Result<Vec<i64>, TchError> {
-        let tensor = self.tensor(name)?;
-        if tensor.kind() != Kind::Int64 || tensor.size().len() != 1 {
-            return Err(self.wrong(&format!("has other values than whole numbers in `{name}`")));
-        }
-        let mut values = vec![0; tensor.numel()];
-        tensor.f_copy_data(&mut values, tensor.numel())?;
-        Ok(values)
+        self.values(name, "whole numbers")
     }
 
     /// Returns the integers of this name, of which there must be exactly `N`.
@@ -243,6 +240,8 @@ impl Saved {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use tch::Kind;
 
     use super::*;
     use crate::mlp::Mlp;

@@ -57,7 +57,7 @@ fn rows(ctx: &Ctx, table: &str, step: i64, fits: &[Fit<'_>]) -> Result<()> {
         .utf8("network", |f| f.network.name())
         .i64("parameters", |f| f.network.parameter_count())
         .utf8("condition", |f| &f.group.name)
-        .f64("corruption", |f| f.corruption())
+        .f64("corruption", Fit::corruption)
         .i64("samples", |f| f.group.samples)
         .i64("trial", |f| f.trial as i64)
         .f64("epochs_to_fit", |f| f.outcome.fitted.map_or(f64::NAN, |e| e as f64))

@@ -60,10 +60,7 @@ impl Cnn {
         }
         let loss = losses.f_mean(Kind::Double)?.f_double_value(&[])?;
         let right = predictions.f_eq_tensor(labels)?.f_sum(Kind::Int64)?.f_int64_value(&[])?;
-        let (mut each, mut classes) = (vec![0.0_f32; n as usize], vec![0_u8; n as usize]);
-        losses.f_to_kind(Kind::Float)?.f_copy_data(&mut each, n as usize)?;
-        predictions.f_to_kind(Kind::Uint8)?.f_copy_data(&mut classes, n as usize)?;
-        let accuracy = right as f64 / n as f64;
-        Ok(Some(Evaluation { loss, accuracy, losses: each, predictions: classes }))
+        let (losses, predictions) = (Vec::try_from(&losses)?, Vec::try_from(&predictions)?);
+        Ok(Some(Evaluation { loss, accuracy: right as f64 / n as f64, losses, predictions }))
     }
 }

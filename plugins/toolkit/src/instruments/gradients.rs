@@ -101,8 +101,5 @@ fn histogram(gradients: &Tensor) -> Result<Vec<i64>, TchError> {
     let edges: Vec<f32> = DECADES.map(|decade| 10.0_f32.powi(decade)).collect();
     let edges = Tensor::f_from_slice(&edges)?.f_to_device(gradients.device())?;
     let bins = gradients.f_abs()?.f_to_kind(Kind::Float)?.f_bucketize(&edges, false, true)?;
-    let counts = bins.f_bincount(None::<&Tensor>, edges.numel() as i64 + 1)?;
-    let mut values = vec![0_i64; counts.numel()];
-    counts.f_copy_data(&mut values, counts.numel())?;
-    Ok(values)
+    Vec::try_from(&bins.f_bincount(None::<&Tensor>, edges.numel() as i64 + 1)?)
 }

@@ -7,9 +7,9 @@ use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::optim::Optimizer;
 use gradtop_toolkit::rng::{Rng, Stream};
 use gradtop_toolkit::weights::Weights;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::interface::{Learner, Sets, Setting, read_labels};
+use super::interface::{Learner, Sets, Setting};
 use crate::labels;
 
 pub(super) struct Convolutional {
@@ -75,7 +75,7 @@ impl Learner for Convolutional {
     }
 
     fn labels(&self) -> Result<Vec<u8>> {
-        read_labels(&self.labels)
+        Ok(Vec::try_from(&self.labels.f_to_device(Device::Cpu)?)?)
     }
 
     fn advance(&mut self) -> Result<()> {

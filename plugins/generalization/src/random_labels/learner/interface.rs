@@ -5,7 +5,7 @@ use gradtop_toolkit::checkpoint::{Saved, Saving};
 use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::optim::Rule;
 use gradtop_toolkit::weights::Weights;
-use tch::{Device, Kind, Tensor};
+use tch::{Device, Tensor};
 
 /// The settings common to all networks of a run.
 #[derive(Clone, Copy, Debug)]
@@ -57,11 +57,4 @@ pub trait Learner: Send {
     fn keep(&self, name: &str, weights: &mut Weights) -> Result<()>;
     /// Restores what [`Learner::save`] saved.
     fn restore(&mut self, name: &str, saved: &Saved) -> Result<()>;
-}
-
-/// Reads labels back from the device.
-pub(super) fn read_labels(labels: &Tensor) -> Result<Vec<u8>> {
-    let mut values = vec![0_u8; labels.numel()];
-    labels.f_to_device(Device::Cpu)?.f_to_kind(Kind::Uint8)?.f_copy_data(&mut values, labels.numel())?;
-    Ok(values)
 }

@@ -8,9 +8,9 @@ use gradtop_toolkit::instruments::{Instruments, Name, Probe};
 use gradtop_toolkit::mlp::{Activation, Loss, Mlp, Samples};
 use gradtop_toolkit::rng::Stream;
 use gradtop_toolkit::weights::Weights;
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
-use super::interface::{Learner, Sets, Setting, read_labels};
+use super::interface::{Learner, Sets, Setting};
 use crate::labels;
 
 pub(super) struct Perceptron {
@@ -64,7 +64,7 @@ impl Learner for Perceptron {
 
     fn labels(&self) -> Result<Vec<u8>> {
         // From the targets that the passes use, not from the labels they were created from.
-        read_labels(&self.train.targets().f_argmax(0, false)?)
+        Ok(Vec::try_from(&self.train.targets().f_argmax(0, false)?.f_to_device(Device::Cpu)?)?)
     }
 
     fn advance(&mut self) -> Result<()> {
