@@ -39,8 +39,8 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
     let manifest = Manifest {
         created,
         seed: Some(7),
-        device: "cpu".into(),
-        threads: 2,
+        device: Some("cpu".into()),
+        threads: Some(2),
         checkpoint_every_s: 60,
         preset: Some("default".into()),
         plugin: Some(PluginInfo {
@@ -68,12 +68,12 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
         schema: SCHEMA,
         state: State::Finished,
         step: Some(20_000),
-        done: 20_000,
-        total: 20_000,
+        done: Some(20_000),
+        total: Some(20_000),
         updated: created + SignedDuration::from_mins(1),
         started: Some(created),
         ended: Some(created + SignedDuration::from_mins(1)),
-        rows: 60_000,
+        rows: Some(60_000),
         ..Status::default()
     };
     Spec { manifest, status, series: BTreeMap::new(), figures: None, tag: None, locked: false }
@@ -86,7 +86,7 @@ impl Spec {
         self.locked = !state.is_final();
         self.status.state = state;
         self.status.step = Some(step);
-        self.status.done = step.unsigned_abs();
+        self.status.done = Some(step.unsigned_abs());
         if self.locked {
             self.status.ended = None;
             self.status.steps_per_s = Some(5_900.0);
@@ -98,7 +98,7 @@ impl Spec {
     /// Sets the device.
     #[must_use]
     pub fn on(mut self, device: &str) -> Self {
-        self.manifest.device = device.into();
+        self.manifest.device = Some(device.into());
         self.status.gpu = device.starts_with("cuda").then(|| format!("GPU-of-{device}"));
         self
     }
@@ -212,7 +212,7 @@ impl RunFixtures {
         let mut status = spec.status.clone();
         if status.state.is_final() {
             // None is missing.
-            status.rows = spec.series.values().map(|points| points.len() as u64).sum();
+            status.rows = Some(spec.series.values().map(|points| points.len() as u64).sum());
         }
         write_status(&run, &status).expect("a status");
         // The holder of the lock writes its machine to it, which may be another one.

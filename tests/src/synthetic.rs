@@ -35,7 +35,7 @@ impl LiveRun {
         let status = Status {
             schema: SCHEMA,
             state: State::Running,
-            total,
+            total: Some(total),
             started: Some(now),
             updated: now,
             ..Status::default()
@@ -55,7 +55,7 @@ impl LiveRun {
         let points = self.series.iter().map(|n| (*n, values.next(*n, step)));
         self.recorder.log(step, Some(step as f64 / 1000.0), points.collect::<Vec<_>>());
         self.status.step = Some(step);
-        self.status.done = u64::try_from(step).unwrap_or(0) + 1;
+        self.status.done = Some(u64::try_from(step).unwrap_or(0) + 1);
     }
 
     /// Logs one value of the first metric.
@@ -71,7 +71,7 @@ impl LiveRun {
 
     /// Seals its log and ends it as finished.
     pub fn finish(mut self) -> Result<RunDir> {
-        self.status.rows = self.recorder.stats().rows;
+        self.status.rows = Some(self.recorder.stats().rows);
         self.recorder.finish()?;
         let now = Timestamp::now();
         (self.status.state, self.status.ended, self.status.updated) = (State::Finished, Some(now), now);
@@ -136,8 +136,8 @@ fn manifest(name: &str) -> Manifest {
     };
     Manifest {
         seed: Some(1),
-        device: "cpu".into(),
-        threads: 1,
+        device: Some("cpu".into()),
+        threads: Some(1),
         checkpoint_every_s: 60,
         plugin: Some(PluginInfo {
             file: "none".into(),

@@ -138,7 +138,7 @@ fn on_a_full_disk_a_command_is_stopped_and_killed_and_says_what_it_lost() {
             },
         );
     for (run, _) in &runs {
-        until("rows", || (run.view().status.rows > 1_000).then_some(()));
+        until("rows", || (run.view().status.rows > Some(1_000)).then_some(()));
     }
     disk.fill();
     for (run, _) in &runs {

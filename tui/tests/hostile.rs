@@ -74,7 +74,7 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
     let [key, value, phase, cause, model, split] = texts.texts();
     let params = vec![(key, ParamValue::Text(value)), ("lr".to_owned(), ParamValue::Float(0.1))];
     let mut manifest = fixture::manifest(name, fixture::at(0), params);
-    manifest.device = texts.text();
+    manifest.device = Some(texts.text());
     manifest.device_reason = Some(texts.text());
     manifest.preset = Some(texts.text());
     manifest.git_commit = Some(texts.text());

@@ -309,7 +309,7 @@ impl Recording {
             cause: None,
             updated: Timestamp::now(),
             ended: None,
-            rows: self.rows,
+            rows: Some(self.rows),
             trainer_pid: Some(pid),
             trainer_start: gradtop_store::process_start(pid),
             ..self.status.clone()
@@ -359,7 +359,9 @@ impl Recording {
     pub(crate) fn beat(&mut self, up_to_date: bool) -> Result<bool> {
         let Some(dir) = self.dir.clone().filter(|_| self.is_open()) else { return Ok(false) };
         let due = match up_to_date {
-            _ if self.rows > self.status.rows && (up_to_date || self.status.rows == 0) => Duration::ZERO,
+            _ if Some(self.rows) > self.status.rows && (up_to_date || self.status.rows == Some(0)) => {
+                Duration::ZERO
+            }
             true => gradtop_store::HEARTBEAT,
             false => BUSY,
         };
@@ -430,7 +432,7 @@ impl Recording {
         self.status.step = self.series.iter().filter_map(|series| series.step).max().or(self.status.step);
         let there = self.series.iter().filter(|series| series.step == self.status.step);
         self.status.epoch = there.filter_map(|series| series.epoch).reduce(f64::max).or(self.status.epoch);
-        (self.status.rows, self.status.elapsed_s) = (self.rows, self.elapsed_s());
+        (self.status.rows, self.status.elapsed_s) = (Some(self.rows), self.elapsed_s());
     }
 
     /// Returns the time from the first row to the last, as far as the source tells times.
@@ -458,7 +460,7 @@ impl Sink for Recording {
 
     fn total(&mut self, steps: u64) -> Result<()> {
         if !self.compares {
-            (self.status.total, self.status.by_steps) = (steps, Some(true));
+            (self.status.total, self.status.by_steps) = (Some(steps), Some(true));
         }
         Ok(())
     }

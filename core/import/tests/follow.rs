@@ -65,7 +65,7 @@ fn the_first_rows_of_a_followed_log_are_in_its_status_when_it_is_announced() {
         };
         let mut follower = Follower::new(&path, target(runs.path()), news).unwrap();
         follower.run(|| said.get().is_some(), news).unwrap();
-        assert_eq!(said.get().unwrap(), (2, Some(1), Some(0.5)));
+        assert_eq!(said.get().unwrap(), (Some(2), Some(1), Some(0.5)));
     }
 }
 

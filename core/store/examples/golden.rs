@@ -76,7 +76,7 @@ fn main() {
         state: State::Stopped,
         cause: Some("asked to".into()),
         step: Some(24),
-        rows: 50,
+        rows: Some(50),
         ..Status::default()
     };
     write_status(&run, &status).unwrap();
@@ -96,8 +96,8 @@ fn manifest() -> Manifest {
     Manifest {
         created: "2026-01-02T03:04:05Z".parse().unwrap(),
         seed: Some(42),
-        device: "cpu".into(),
-        threads: 1,
+        device: Some("cpu".into()),
+        threads: Some(1),
         checkpoint_every_s: 60,
         preset: Some("quick".into()),
         host: "somewhere".into(),

@@ -163,7 +163,7 @@ fn training(script: &str, program: &[&str], options: &[&str]) -> String {
     let logged = losses(&whole);
     let status = whole.status();
     assert_eq!(
-        (status.done, logged.len() as u64),
+        (status.done, Some(logged.len() as u64)),
         (status.total, status.total),
         "every step was logged once"
     );

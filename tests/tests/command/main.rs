@@ -196,7 +196,7 @@ fn a_command_has_its_device_alone_and_values_in_their_places() {
     assert_eq!(console(&run), "--lr=1e-3 7{other} ()\n");
     let manifest = read_manifest(&run.dir).unwrap();
     let command = manifest.command.unwrap();
-    assert_eq!(manifest.device, "cpu");
+    assert_eq!(manifest.device.as_deref(), Some("cpu"));
     let given: Vec<_> = command.given.iter().map(|(key, text)| format!("{key}={text}")).collect();
     assert_eq!(given, ["lr=1e-3"]);
     assert_eq!(command.template[4..], ["--lr={lr}", "{seed}{other}"]);

@@ -229,7 +229,7 @@ fn notes(view: &View) {
 
 fn progress(view: &View) {
     let s = &view.status;
-    let done = progress::of(view).filter(|_| s.total > 0).map(|(done, total)| {
+    let done = progress::of(view).filter(|_| s.total.is_some()).map(|(done, total)| {
         let (share, [done, total]) = (
             number::percent(done, total),
             [done, total].map(|n| number::whole(n.try_into().unwrap_or(i64::MAX))),
@@ -387,11 +387,11 @@ mod tests {
         let mut fixtures = RunFixtures::new();
         let points: Vec<(i64, f64)> = (0..40).map(|step| (step, 1.0)).collect();
         let spec = run("fit", "a", 1).series("loss", None, &points).at(State::Running, 30);
-        let spec = spec.with(|_, status| status.rows = 31);
+        let spec = spec.with(|_, status| status.rows = Some(31));
         let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
         assert_eq!(view.status.step, Some(30));
         let read = super::read(&mut view, 40).expect("its rows").summaries;
-        assert_eq!((view.status.step, view.status.rows, read[0].last.step), (Some(39), 40, 39));
+        assert_eq!((view.status.step, view.status.rows, read[0].last.step), (Some(39), Some(40), 39));
     }
 
     #[test]
@@ -399,12 +399,12 @@ mod tests {
         let mut fixtures = RunFixtures::new();
         let points: Vec<(i64, f64)> = (0..40).map(|step| (step, 1.0)).collect();
         let spec = run("fit", "a", 1).series("loss", None, &points).series("error", None, &points);
-        let spec = spec.at(State::Running, 30).with(|_, status| status.rows = 62);
+        let spec = spec.at(State::Running, 30).with(|_, status| status.rows = Some(62));
         let mut view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
         let read = super::read(&mut view, 1).expect("its rows");
         assert_eq!(
             (read.summaries.len(), read.all, view.status.step, view.status.rows),
-            (1, 2, Some(39), 80)
+            (1, 2, Some(39), Some(80))
         );
     }
 

@@ -42,13 +42,14 @@ fn announce(view: &View, verb: &str, json: bool) -> Result<()> {
     if let Some(command) = &m.command {
         facts.push(clean(&command.in_words()));
     } else {
-        facts.extend([clean(&m.device), number::counted(m.threads as usize, "thread")]);
+        facts.extend(m.device.as_deref().map(clean));
+        facts.extend(m.threads.map(|threads| number::counted(threads as usize, "thread")));
         facts.extend(m.seed.map(|seed| format!("seed {seed}")));
     }
     let name = print::styled(&m.run, Ink::Bold);
     print::line(&format!("{verb} {name}  {}", print::styled(&facts.join(" · "), Ink::Dim)));
-    if let Some(reason) = m.device_reason.as_deref().filter(|r| !r.is_empty()) {
-        print::dim(&format!("{}: {}", clean(&m.device), clean(reason)));
+    if let (Some(device), Some(reason)) = (&m.device, m.device_reason.as_deref().filter(|r| !r.is_empty())) {
+        print::dim(&format!("{}: {}", clean(device), clean(reason)));
     }
     Ok(())
 }

@@ -68,8 +68,9 @@ impl Bench<'_> {
         let view = self.run_to_end(&format!("{}-{side}", self.experiment.id));
         let view = view.map_err(|error| Violation::after(&format!("on {device}: "), error))?;
         let took = begun.elapsed();
-        if view.manifest.device != device.to_string() {
-            bail!(Violation(format!("asked for {device}, it ran on {}", view.manifest.device)));
+        let used = view.manifest.device.unwrap_or_default();
+        if used != device.to_string() {
+            bail!(Violation(format!("asked for {device}, it ran on {used}")));
         }
         Ok((Recorded::of(&view.dir, self.experiment)?, took))
     }

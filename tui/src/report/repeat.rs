@@ -29,9 +29,7 @@ pub(crate) fn command(view: &View) -> Option<String> {
         argv.extend(command.total.into_iter().flat_map(|total| option("total", total.to_string())));
         argv.extend(m.seed.into_iter().flat_map(|seed| option("seed", seed.to_string())));
         argv.extend(command.logs.iter().flat_map(|log| [format!("--{}", log.format), log.path.clone()]));
-        if !m.device.is_empty() {
-            argv.extend(["--device".to_owned(), m.device.clone()]);
-        }
+        argv.extend(m.device.iter().flat_map(|device| option("device", device.clone())));
         argv.extend(m.experiment.resumable.then(|| "--resumable".to_owned()));
         argv.extend(command.grace_s.into_iter().flat_map(|seconds| option("grace", seconds.to_string())));
         // If git was not asked, --no-diff was given.
@@ -49,10 +47,8 @@ pub(crate) fn command(view: &View) -> Option<String> {
         let mut argv = words(&["gradtop", "run", m.experiment.plugin_id()]);
         argv.extend(m.params.iter().flat_map(|(key, value)| ["--set".to_owned(), format!("{key}={value}")]));
         argv.extend(m.seed.into_iter().flat_map(|seed| option("seed", seed.to_string())));
-        argv.extend(option("device", m.device.clone()));
-        if m.threads > 0 {
-            argv.extend(["--threads".to_owned(), m.threads.to_string()]);
-        }
+        argv.extend(m.device.iter().flat_map(|device| option("device", device.clone())));
+        argv.extend(m.threads.into_iter().flat_map(|threads| option("threads", threads.to_string())));
         argv
     };
     let dir = m.command.as_ref().map(|command| command.dir.clone()).filter(|dir| !dir.is_empty());

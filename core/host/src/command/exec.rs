@@ -119,7 +119,7 @@ pub(crate) fn new_run(exec: &Exec, begin: Begin, git: &git::Asked) -> Result<New
     }
     let new_run = begin(&runs, manifest, exec.name.is_none())?;
     let run = new_run.run();
-    write_status(run, &Status::queued(exec.total.unwrap_or(0)))?;
+    write_status(run, &Status::queued(exec.total.filter(|total| *total > 0)))?;
     match &*changes {
         Some(Ok(changes)) if !changes.diff.is_empty() => {
             inside::replace(run, &run.code_diff(), &changes.diff, false)
@@ -163,7 +163,7 @@ fn manifest(exec: &Exec, program: String, attached: Option<AttachedTo>, device: 
     Manifest {
         kind: Kind::Command,
         seed: Some(exec.seed.unwrap_or_else(draw_seed)),
-        device,
+        device: Some(device),
         checkpoint_every_s: exec.checkpoint_every.as_secs_f64().ceil() as u64,
         alerts: alerts::given(),
         git_commit: git::commit(&exec.dir),

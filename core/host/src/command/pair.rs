@@ -439,7 +439,7 @@ fn start_command(
             None => command.env_remove("GRADTOP_RESUME_DIR"),
         };
         // The command's only device is the first one visible to it.
-        if let Some(seen) = device::seen_alone(&manifest.device) {
+        if let Some(seen) = manifest.device.as_deref().and_then(device::seen_alone) {
             command.env(device::VISIBLE, seen);
         }
         if std::env::var_os("PYTHONUNBUFFERED").is_none() {

@@ -147,8 +147,8 @@ fn open(dir: &Path, address: &Path, begun: bool) -> Result<(&'static Session, Ma
         session.set_paused(true);
     }
     let total = manifest.command.as_ref().and_then(|command| command.total);
-    if total.is_some() || first.total > 0 {
-        session.progress(first.done, total.unwrap_or(first.total), first.phase.as_deref());
+    if let Some(total) = total.or(first.total) {
+        session.progress(first.done.unwrap_or(0), total, first.phase.as_deref());
     }
     Ok((session, manifest, first))
 }

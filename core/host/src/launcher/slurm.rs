@@ -129,7 +129,7 @@ impl Slurm {
         command.arg(format!("--job-name=gradtop/{}", first.experiment()));
         command.arg(format!("--comment={}", comment(token)));
         let threads = runs.iter().map(|run| Ok(read_manifest(run)?.threads)).collect::<Result<Vec<_>>>()?;
-        if let Some(threads) = threads.into_iter().max().filter(|threads| *threads > 1) {
+        if let Some(threads) = threads.into_iter().flatten().max().filter(|threads| *threads > 1) {
             command.arg(format!("--cpus-per-task={threads}"));
         }
         if runs.len() > 1 {

@@ -190,10 +190,10 @@ impl Median {
         let step = self.own.curve.last;
         let status = read_status(&self.own.run).unwrap_or_default();
         let longest = || others().filter(|other| other.ended.is_some()).map(|other| other.curve.last).max();
-        let far_enough = match self.rule.after {
-            Some(after) => step.try_into().is_ok_and(|step: u64| step >= after),
-            None if status.total > 0 => status.done >= status.total.div_ceil(QUARTER),
-            None => longest().is_some_and(|last| step >= last.div_euclid(QUARTER.cast_signed())),
+        let far_enough = match (self.rule.after, status.total) {
+            (Some(after), _) => step.try_into().is_ok_and(|step: u64| step >= after),
+            (None, Some(total)) => status.done >= Some(total.div_ceil(QUARTER)),
+            (None, None) => longest().is_some_and(|last| step >= last.div_euclid(QUARTER.cast_signed())),
         };
         let averages: Vec<f64> = others()
             .filter(|other| other.curve.last >= step)

@@ -149,7 +149,7 @@ impl Source {
         if let Some(figures) = &self.experiment.figures {
             gradtop_store::figures::declare(run, figures)?;
         }
-        write_status(run, &Status::queued(0))?;
+        write_status(run, &Status::queued(None))?;
         Ok(new_run)
     }
 
@@ -166,9 +166,9 @@ impl Source {
         };
         let mut manifest = Manifest {
             seed: Some(launch.seed.unwrap_or_else(draw_seed)),
-            device: device.to_string(),
+            device: Some(device.to_string()),
             device_reason: self.device_reason.clone(),
-            threads: launch.threads.unwrap_or_else(default_threads).max(1),
+            threads: Some(launch.threads.unwrap_or_else(default_threads).max(1)),
             checkpoint_every_s: launch.checkpoint_every.as_secs_f64().ceil() as u64,
             preset: launch.preset.clone(),
             alerts: alerts::given(),

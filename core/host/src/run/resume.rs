@@ -1,11 +1,10 @@
 //! Resuming runs: from their newest checkpoint, or from their start.
 
 use gradtop_store::{
-    Checkpoint, Event, Manifest, Owner, Request, RunDir, RunLock, State, Status, View, append_event,
-    checkpoints, clear_control, inside, prepare_restart, prepare_resume, read_manifest, read_status, recover,
-    request, view, write_end, write_status,
+    Checkpoint, Event, Manifest, Owner, Request, RunDir, RunLock, Status, View, append_event, checkpoints,
+    clear_control, inside, prepare_restart, prepare_resume, read_manifest, read_status, recover, request,
+    view, write_end, write_status,
 };
-use jiff::Timestamp;
 
 use crate::error::{HostError, Refusal, Result};
 use crate::machine::signals::Blocked;
@@ -141,10 +140,7 @@ pub(crate) fn set_back(
 /// left.
 fn status_at(now: &Status, checkpoint: Option<&Checkpoint>) -> Status {
     let mut status = Status {
-        schema: gradtop_store::SCHEMA,
-        state: State::Queued,
         epoch: checkpoint.and_then(|from| from.epoch),
-        updated: Timestamp::now(),
         started: now.started,
         // A checkpoint may have been saved after the last status was written.
         elapsed_s: now
@@ -152,7 +148,7 @@ fn status_at(now: &Status, checkpoint: Option<&Checkpoint>) -> Status {
             .map(|took| took.max(checkpoint.and_then(|c| c.trained_s).unwrap_or(0.0))),
         // Of a run that starts over, nothing of before counts.
         trained_s: checkpoint.map_or(Some(0.0), |from| from.trained_s),
-        ..Status::default()
+        ..Status::queued(None)
     };
     if let Some(from) = checkpoint {
         // Shown until it logs again, and if it never does. The step of the checkpoint may have logged nothing; of a step
@@ -160,7 +156,7 @@ fn status_at(now: &Status, checkpoint: Option<&Checkpoint>) -> Status {
         status.step = now.step.filter(|step| *step <= from.step);
         (status.total, status.by_steps) = (now.total, now.by_steps);
         if now.works_by_steps() {
-            status.done = u64::try_from(from.step.saturating_add(1)).unwrap_or(0).min(now.done);
+            status.done = u64::try_from(from.step.saturating_add(1)).ok().min(now.done);
         }
         (status.headline, status.headline_is_part) = (now.headline.clone(), now.headline_is_part);
     }
@@ -227,9 +223,9 @@ mod tests {
     #[test]
     fn a_resumed_run_is_at_the_step_that_it_logged_last() {
         let from = Checkpoint { dir: PathBuf::new(), step: 825, epoch: None, trained_s: None };
-        let now = |step| Status { step: Some(step), done: 826, total: 3000, ..Status::default() };
+        let now = |step| Status { step: Some(step), done: Some(826), total: Some(3000), ..Status::default() };
         let status = status_at(&now(820), Some(&from));
-        assert_eq!((status.step, status.done), (Some(820), 826));
+        assert_eq!((status.step, status.done), (Some(820), Some(826)));
         // The rows that are left say where it is.
         assert_eq!(status_at(&now(830), Some(&from)).step, None);
         assert_eq!(status_at(&now(820), None).step, None);

@@ -163,7 +163,7 @@ pub(crate) fn open_session(run: RunDir, manifest: &Manifest) -> Result<(&'static
         state: State::Starting,
         trainer_pid: Some(pid),
         trainer_start: process_start(pid),
-        gpu: crate::machine::device::uuid_of(&manifest.device),
+        gpu: manifest.device.as_deref().and_then(crate::machine::device::uuid_of),
         ..read_status(&session.run).unwrap_or_default()
     };
     session.count_on_from(&first);
@@ -244,8 +244,9 @@ fn run_plugin(
     reporter: &mut Reporter,
 ) -> Result<End, String> {
     reporter.phase(Phase::Loading);
-    let device = manifest.device.strip_prefix("cuda:").map_or(Ok(-1), str::parse::<i32>);
-    let device = device.map_err(|_| format!("unknown device {:?}", manifest.device))?;
+    let named = manifest.device.as_deref().unwrap_or("cpu");
+    let device = named.strip_prefix("cuda:").map_or(Ok(-1), str::parse::<i32>);
+    let device = device.map_err(|_| format!("unknown device {named:?}"))?;
     // The copy in the run's folder; libraries it searches for next to itself are next to the original.
     let recorded = manifest.plugin.as_ref().ok_or("the run has no plugin")?;
     let origin = Path::new(&recorded.original_path).parent().unwrap_or(Path::new("/"));
@@ -256,15 +257,15 @@ fn run_plugin(
     if device >= 0 && plugin.desc.needs_libtorch {
         match cuda::cuda_devices() {
             Ok(n) if device < i32::try_from(n).unwrap_or(i32::MAX) => {}
-            Ok(n) => return Err(format!("{}: CUDA sees {n} GPUs", manifest.device)),
-            Err(why) => return Err(format!("{}: {why}", manifest.device)),
+            Ok(n) => return Err(format!("{named}: CUDA sees {n} GPUs")),
+            Err(why) => return Err(format!("{named}: {why}")),
         }
     }
     let (index, _) = plugin
         .desc
         .experiment(manifest.experiment.plugin_id())
         .ok_or_else(|| format!("the run's plugin has no experiment {:?}", manifest.experiment.id))?;
-    let threads = i32::try_from(manifest.threads).unwrap_or(1);
+    let threads = manifest.threads.and_then(|n| i32::try_from(n).ok()).unwrap_or(1);
     let host = host_table::table(session, manifest.seed.unwrap_or_default(), device, threads);
 
     let texts: Vec<(CString, CString)> = manifest

@@ -306,8 +306,8 @@ impl Display {
         let work = self.work_done();
         self.measure(now, step, work);
         let status = Status {
-            rows: stats.rows,
-            log_wait_ms: stats.wait.as_secs_f64() * 1e3,
+            rows: Some(stats.rows),
+            log_wait_ms: Some(stats.wait.as_secs_f64() * 1e3),
             waiting,
             ..self.status(now, step, work)
         };
@@ -369,8 +369,8 @@ impl Display {
             epochs_restart: shown.epochs_restart || session.epochs_restart(),
             phase: session.phase(),
             // Until a resumed run reports its progress, that of before is shown.
-            done: if total > 0 { done } else { done.max(shown.done) },
-            total: if total > 0 { total } else { shown.total },
+            done: if total > 0 { Some(done) } else { shown.done.max(Some(done)) },
+            total: Some(total).filter(|total| *total > 0).or(shown.total),
             started: shown.started.or_else(|| session.started()),
             elapsed_s: Some(worked.elapsed_s),
             trained_s: worked.trained_s,

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::folder::run_dir::RunDir;
+use crate::folder::unknown;
 use crate::liveness::machine::{boot_id, host_name};
 
 /// Everything a run was started with.
@@ -25,15 +26,15 @@ pub struct Manifest {
     /// The seed all random numbers derive from, if it is known.
     #[serde(default, with = "big_u64", skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
-    /// `cpu` or `cuda:<n>`; empty if unknown.
-    #[serde(default)]
-    pub device: String,
+    /// `cpu` or `cuda:<n>`, if it is known; empty in the file if not.
+    #[serde(default, with = "unknown")]
+    pub device: Option<String>,
     /// Why this device was chosen, if gradtop chose it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub device_reason: Option<String>,
-    /// Number of threads the training may use; 0 if unknown.
-    #[serde(default)]
-    pub threads: u32,
+    /// Number of threads the training may use; unknown, and 0 in the file, of commands and imports.
+    #[serde(default, with = "unknown")]
+    pub threads: Option<u32>,
     /// Seconds between checkpoints; 0 for only those requested.
     #[serde(default)]
     pub checkpoint_every_s: u64,
@@ -75,16 +76,6 @@ pub struct Manifest {
 }
 
 impl Manifest {
-    /// Returns the seed; `None` for an import, of which older versions recorded 0.
-    pub fn known_seed(&self) -> Option<u64> {
-        self.seed.filter(|_| self.import.is_none())
-    }
-
-    /// Returns the number of threads the training may use; `None` if it is not known, as of commands and imports.
-    pub fn known_threads(&self) -> Option<u32> {
-        Some(self.threads).filter(|threads| *threads > 0)
-    }
-
     /// The declaration of a metric, if there is one.
     pub fn metric(&self, name: &str) -> Option<&MetricInfo> {
         self.metrics.iter().find(|metric| metric.name == name)
@@ -412,6 +403,8 @@ pub fn read_manifest(run: &RunDir) -> Result<Manifest> {
     check_schema(schema, &path)?;
     let mut manifest: Manifest = toml::from_str(&text).format_at("understand", &path)?;
     manifest.run = run.name();
+    // Older versions recorded 0 of an import.
+    manifest.seed = manifest.seed.filter(|_| manifest.import.is_none());
     let folder = run.path().parent().and_then(Path::file_name).and_then(|name| name.to_str());
     if let Some(id) = folder.and_then(|name| name.strip_prefix("exp="))
         && id != manifest.experiment.id

@@ -14,4 +14,5 @@ pub(crate) mod run_table;
 pub(crate) mod serde_float;
 pub(crate) mod settle;
 pub(crate) mod status;
+pub(crate) mod unknown;
 pub(crate) mod view;

@@ -201,15 +201,15 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     let duration = s.ended.and_then(|ended| s.took(ended));
     row.push("duration_s", Float64Array::from(vec![duration]));
     row.push("trained_s", Float64Array::from(vec![s.trained_s]));
-    row.push("seed", UInt64Array::from(vec![m.known_seed()]));
-    row.text("device", Some(&m.device));
-    row.push("threads", Int64Array::from(vec![m.known_threads().map(i64::from)]));
+    row.push("seed", UInt64Array::from(vec![m.seed]));
+    row.text("device", m.device.as_deref());
+    row.push("threads", Int64Array::from(vec![m.threads.map(i64::from)]));
     row.text("preset", m.preset.as_deref());
     // During the run they would be outdated.
     let ended = s.state.is_final();
     row.push("step", Int64Array::from(vec![s.step.filter(|_| ended)]));
     row.push("epoch", Float64Array::from(vec![s.epoch_of_run(s.state).filter(|_| ended)]));
-    row.push("rows", UInt64Array::from(vec![ended.then_some(s.rows)]));
+    row.push("rows", UInt64Array::from(vec![s.rows.filter(|_| ended)]));
     row.text("host", Some(&m.host));
     row.text("git_commit", m.git_commit.as_deref());
     row.text("gradtop", Some(&m.versions.gradtop));

@@ -24,7 +24,7 @@ pub fn settle(run: &RunDir, status: &mut Status) {
 /// Brings a status of a run at work to all its series, which were read a moment after it was written. Where it counts more
 /// rows than there are, the others wait in memory, and nothing changes.
 pub fn agree(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
-    if count(series) > status.rows {
+    if Some(count(series)) > status.rows {
         correct(run, status, series);
     }
 }
@@ -40,7 +40,7 @@ fn of_training(series: &[SeriesSummary]) -> impl Iterator<Item = Point> {
 
 /// Corrects all of a status that rows tell: their number, step and epoch, what is done, and the headline.
 fn correct(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
-    let rows = count(series);
+    let rows = Some(count(series));
     if rows == status.rows {
         return;
     }
@@ -80,14 +80,14 @@ fn correct(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
 
 /// Brings a status to a row: step and epoch, and the units of work done if those are steps.
 fn reach(status: &mut Status, kept: Point, lost: bool) {
-    let ahead = status.step.map(|step| i128::from(status.done) - i128::from(step));
-    let by_steps = status.works_by_steps() || status.total == 0 && matches!(ahead, Some(0 | 1));
+    let ahead = status.done.zip(status.step).map(|(done, step)| i128::from(done) - i128::from(step));
+    let by_steps = status.works_by_steps() || status.total.is_none() && matches!(ahead, Some(0 | 1));
     if let Ok(step) = u64::try_from(kept.step)
         && by_steps
     {
         // Where steps count from 0, one more is done; the values at the end may be logged at the step `total`.
-        let more = ahead.is_some_and(|ahead| ahead > 0) && (status.total == 0 || step < status.total);
-        let done = step.saturating_add(u64::from(more));
+        let more = ahead.is_some_and(|ahead| ahead > 0) && status.total.is_none_or(|total| step < total);
+        let done = Some(step.saturating_add(u64::from(more)));
         status.done = if lost { done } else { done.max(status.done) };
     }
     status.step = Some(kept.step);

@@ -7,7 +7,7 @@ use crate::disk::inside;
 use crate::disk::reserve;
 use crate::error::{FormatContext as _, IoContext as _, Result};
 use crate::folder::run_dir::RunDir;
-use crate::folder::serde_float;
+use crate::folder::{serde_float, unknown};
 use crate::log::series::SeriesKey;
 
 /// The state of a run, in display order: active ones first. [`crate::view()`] may also derive `Crashed`.
@@ -105,12 +105,12 @@ pub struct Status {
     pub epochs_restart: bool,
     /// The current activity, in a word or two.
     pub phase: Option<String>,
-    /// Completed units of work.
-    #[serde(default)]
-    pub done: u64,
-    /// Total units of work; 0 if unknown.
-    #[serde(default)]
-    pub total: u64,
+    /// Completed units of work, if they are known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub done: Option<u64>,
+    /// Total units of work, if they are known; 0 in the file if not.
+    #[serde(default, with = "unknown")]
+    pub total: Option<u64>,
     /// Whether units of work were steps when a value was last logged; see [`Self::note_step`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub by_steps: Option<bool>,
@@ -143,12 +143,12 @@ pub struct Status {
     pub keeper_pid: Option<u32>,
     /// Field `starttime` of the keeper's `/proc/<pid>/stat`.
     pub keeper_start: Option<u64>,
-    /// Number of points logged.
-    #[serde(default)]
-    pub rows: u64,
-    /// Milliseconds that the training thread has waited for the log.
-    #[serde(default)]
-    pub log_wait_ms: f64,
+    /// Number of points logged, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// Milliseconds that the training thread has waited for the log, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_wait_ms: Option<f64>,
     /// Latest values of the headline metrics.
     #[serde(default)]
     pub headline: Vec<HeadlineValue>,
@@ -173,7 +173,7 @@ pub struct Status {
     /// How training ended, written by the trainer before it exits in case the keeper cannot write the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Ending>,
-    /// Whether it was put together from events and rows, because there is no file or it is damaged: what is 0 is not known.
+    /// Whether it was put together from events and rows, because there is no file or it is damaged.
     #[serde(skip)]
     pub is_rebuilt: bool,
 }
@@ -200,10 +200,17 @@ pub struct Waiting {
 }
 
 impl Status {
-    /// Creates the status of a run that has not begun. `total` is its units of work, 0 if unknown.
-    pub fn queued(total: u64) -> Self {
-        let (schema, updated) = (crate::SCHEMA, Timestamp::now());
-        Self { schema, state: State::Queued, updated, trained_s: Some(0.0), total, ..Self::default() }
+    /// Creates the status of a run that has not begun. `total` is its units of work, if they are known.
+    pub fn queued(total: Option<u64>) -> Self {
+        Self {
+            schema: crate::SCHEMA,
+            done: Some(0),
+            total,
+            rows: Some(0),
+            updated: Timestamp::now(),
+            trained_s: Some(0.0),
+            ..Self::default()
+        }
     }
 
     /// Returns the seconds that the run has taken up to `now`, or took in all. `None` if it has not begun to train.
@@ -216,11 +223,6 @@ impl Status {
             (None, Some(ended)) => Some((ended.duration_since(self.started?).as_secs_f64()).max(0.0)),
             (None, None) => Some(since(self.started?)),
         }
-    }
-
-    /// Returns the completed units of work, if they are known.
-    pub fn known_done(&self) -> Option<u64> {
-        Some(self.done).filter(|done| *done > 0 || self.is_recorded())
     }
 
     /// Keeps of thousands of headline values only the first.
@@ -256,17 +258,12 @@ impl Status {
     /// Returns whether units of work and steps agree, apart from those since a value was last logged. Small numbers
     /// always seem to agree, so the one must be at most twice the other.
     fn agrees_by_steps(&self) -> bool {
-        let agree = |step: u64| {
-            let (less, more) = (step.min(self.done), step.max(self.done));
-            self.total > 0
-                && less > 0
-                && more <= less.saturating_mul(2)
-                && (more - less).saturating_mul(20) <= self.total
-        };
-        // Steps count from zero: a run of one step ends at step 0.
-        let all = self.done == self.total && self.total > 0;
         let step = self.step.and_then(|step| u64::try_from(step).ok());
-        step.is_some_and(|step| agree(step) || (all && step + 1 == self.done))
+        let (Some(step), Some(done), Some(total)) = (step, self.done, self.total) else { return false };
+        let (less, more) = (step.min(done), step.max(done));
+        let agree = less > 0 && more <= less.saturating_mul(2) && (more - less).saturating_mul(20) <= total;
+        // Steps count from zero: a run of one step ends at step 0.
+        agree || (done == total && step + 1 == done)
     }
 }
 
@@ -327,27 +324,39 @@ mod tests {
     use super::*;
 
     #[test]
+    fn files_say_as_ever_what_is_not_known() {
+        let read = |text: &str| serde_json::from_str::<Status>(text).expect("a status");
+        let old = read(r#"{"schema": 1, "state": "running", "done": 0, "total": 0, "rows": 5}"#);
+        assert_eq!((old.done, old.total, old.rows), (Some(0), None, Some(5)));
+        let least = read(r#"{"schema": 1, "state": "finished"}"#);
+        assert_eq!((least.done, least.total, least.rows, least.log_wait_ms), (None, None, None, None));
+        let written = serde_json::to_value(&least).expect("JSON");
+        assert_eq!((written.get("done"), &written["total"]), (None, &0.into()));
+        assert_eq!(serde_json::from_value::<Status>(written).expect("a status"), least);
+    }
+
+    #[test]
     fn units_of_work_are_steps_only_where_the_numbers_say_so() {
         let by_steps = |step: i64, done, total| {
-            Status { step: Some(step), done, total, ..Status::default() }.works_by_steps()
+            Status { step: Some(step), done: Some(done), total, ..Status::default() }.works_by_steps()
         };
-        assert!(by_steps(15_000, 15_200, 20_000), "values are logged now and then only");
-        assert!(by_steps(20_000, 20_000, 20_000));
-        assert!(!by_steps(3, 0, 100), "three steps of the first of a hundred networks");
-        assert!(!by_steps(3, 1, 100));
-        assert!(!by_steps(1, 100, 1_000_000), "a hundred samples in one step");
-        assert!(!by_steps(651, 300, 1_000));
-        assert!(!by_steps(5, 5, 0) && !by_steps(-5, 5, 100));
-        assert!(!Status { done: 5, total: 10, ..Status::default() }.works_by_steps());
+        assert!(by_steps(15_000, 15_200, Some(20_000)), "values are logged now and then only");
+        assert!(by_steps(20_000, 20_000, Some(20_000)));
+        assert!(!by_steps(3, 0, Some(100)), "three steps of the first of a hundred networks");
+        assert!(!by_steps(3, 1, Some(100)));
+        assert!(!by_steps(1, 100, Some(1_000_000)), "a hundred samples in one step");
+        assert!(!by_steps(651, 300, Some(1_000)));
+        assert!(!by_steps(5, 5, None) && !by_steps(-5, 5, Some(100)));
+        assert!(!Status { done: Some(5), total: Some(10), ..Status::default() }.works_by_steps());
     }
 
     #[test]
     fn between_two_values_far_apart_units_of_work_stay_steps() {
-        let mut status = Status { total: 160, ..Status::default() };
+        let mut status = Status { total: Some(160), ..Status::default() };
         let mut seen = Vec::new();
         for done in 1..=60 {
             let logged = i64::try_from(done).ok().map(|step| step / 20 * 20).filter(|step| *step > 0);
-            let mut next = Status { step: logged, done, ..status.clone() };
+            let mut next = Status { step: logged, done: Some(done), ..status.clone() };
             next.note_step(&status);
             seen.push(next.works_by_steps());
             status = next;

@@ -124,7 +124,7 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
 pub fn damaged_files(view: &View) -> usize {
     let known = known_damage(&view.dir).unwrap_or_default().len();
     let lacks_all = || {
-        view.status.rows > 0
+        view.status.rows > Some(0)
             && list_parts(&view.dir, &view.dir.metrics()).is_ok_and(|parts| parts.is_empty())
             && is_at_rest(&view.dir, &view.status)
     };

@@ -16,14 +16,15 @@ pub(crate) fn missing_rows(run: &RunDir) -> Option<StoreError> {
 /// Like [`missing_rows`], with the status of the run.
 pub(crate) fn of_status(run: &RunDir, status: &Status) -> Option<StoreError> {
     let dir = run.metrics();
-    if status.rows == 0 || !is_at_rest(run, status) || list_pending(run, &dir) {
+    let logged = status.rows.filter(|rows| *rows > 0)?;
+    if !is_at_rest(run, status) || list_pending(run, &dir) {
         return None;
     }
     let parts: Result<Vec<_>> =
         list_parts(run, &dir).ok()?.iter().map(|part| Sealed::open(run, &part.path)).collect();
     let there: u64 = parts.ok()?.iter().map(|part| part.rows() as u64).sum();
-    let missing = status.rows.checked_sub(there).filter(|missing| *missing > 0)?;
-    let message = format!("{missing} of {} rows that were logged are missing", status.rows);
+    let missing = logged.checked_sub(there).filter(|missing| *missing > 0)?;
+    let message = format!("{missing} of {logged} rows that were logged are missing");
     Some(StoreError::Damaged { path: dir, message })
 }
 

@@ -88,7 +88,7 @@ impl NewRun {
 
     /// Returns the device named in the manifest; empty if unknown.
     pub fn device(&self) -> &str {
-        &self.manifest.device
+        self.manifest.device.as_deref().unwrap_or_default()
     }
 
     /// Returns the folder, under its temporary name.

@@ -20,9 +20,9 @@ pub fn manifest(name: &str) -> Manifest {
     };
     Manifest {
         seed: Some(u64::MAX),
-        device: "cpu".to_owned(),
+        device: Some("cpu".to_owned()),
         device_reason: Some("no GPU".to_owned()),
-        threads: 2,
+        threads: Some(2),
         checkpoint_every_s: 60,
         plugin: Some(PluginInfo {
             file: "plugin.so".to_owned(),

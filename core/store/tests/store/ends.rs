@@ -70,17 +70,19 @@ fn without_a_status_the_recorded_row_tells_the_times() {
         ended: at(90),
         elapsed_s: Some(80.0),
         trained_s: Some(60.0),
-        done: 5,
-        total: 5,
+        done: Some(5),
+        total: Some(5),
         ..running()
     };
     write_end(&run, &ended).unwrap();
-    assert_eq!(view(&run).unwrap().status.known_done(), Some(5));
+    assert_eq!(view(&run).unwrap().status.done, Some(5));
     std::fs::remove_file(run.status()).unwrap();
     let seen = view(&run).unwrap();
     let times = |s: &Status| (s.started, s.ended, s.elapsed_s, s.trained_s);
     assert_eq!((seen.state, times(&seen.status)), (State::Finished, times(&ended)));
-    assert_eq!((seen.status.known_done(), seen.status.is_recorded()), (None, false));
+    assert_eq!((seen.status.done, seen.status.is_recorded()), (None, false));
+    write_status(&run, &seen.status).unwrap();
+    assert_eq!(view(&run).unwrap().status.done, None, "nor is it once that is written");
 }
 
 /// A trainer was killed after step 59, 20 steps after it had written its status.
@@ -92,11 +94,18 @@ fn what_a_killed_run_says_is_all_of_its_last_row() {
     let loss = series(&recorder, "loss");
     let log = |step: i64| recorder.log(step, Some(step as f64 / 4.0), [(loss, 1.0 / (step + 1) as f64)]);
     (0..40).for_each(log);
-    let written = Status { step: Some(39), epoch: Some(9.75), done: 40, total: 100, rows: 40, ..running() };
+    let written = Status {
+        step: Some(39),
+        epoch: Some(9.75),
+        done: Some(40),
+        total: Some(100),
+        rows: Some(40),
+        ..running()
+    };
     (40..60).for_each(log);
     recorder.finish().unwrap();
     let all = |s: &Status| (s.step, s.epoch, s.done, s.rows);
-    let last = (Some(59), Some(14.75), 60, 60);
+    let last = (Some(59), Some(14.75), Some(60), Some(60));
     let times = &read_series(&run, |_| true).unwrap()[0].time_us;
     let ended = jiff::Timestamp::from_microsecond(times[59]).unwrap();
     let more = ended.duration_since(written.updated).as_secs_f64();
@@ -112,7 +121,7 @@ fn what_a_killed_run_says_is_all_of_its_last_row() {
     assert_eq!((status.elapsed_s, status.trained_s), (Some(3.0 + more), Some(2.0 + more)));
     assert_eq!(status.headline[0].value, 1.0 / 60.0, "it began after the last status");
     // Rows that waited in memory are lost with the trainer, and counted as long as it lives.
-    let ahead = Status { step: Some(80), epoch: Some(20.0), done: 81, rows: 81, ..written };
+    let ahead = Status { step: Some(80), epoch: Some(20.0), done: Some(81), rows: Some(81), ..written };
     let (seen, _) = summarize(&run, |_| true, |_| Goal::None).unwrap();
     let (mut alive, mut dead) = (ahead.clone(), Status { state: State::Crashed, ..ahead.clone() });
     agree(&run, &mut alive, &seen);

@@ -112,7 +112,7 @@ fn the_least_that_is_a_run_is_read() {
     assert_eq!(series.len(), 1);
     assert_eq!((series[0].key.metric.as_str(), series[0].key.split.as_deref()), ("loss", Some("train")));
     assert_eq!((&series[0].step[..], &series[0].value[..]), (&[0, 1, 2][..], &[1.0, 0.5, 0.25][..]));
-    assert_eq!(seen.status.rows, 3, "counted, as no status tells it");
+    assert_eq!(seen.status.rows, Some(3), "counted, as no status tells it");
     let checked: Vec<Content> = check(&run).unwrap().into_iter().map(|file| file.content).collect();
     assert_eq!(checked, [Content::Unsigned], "nothing else is needed");
 }
@@ -126,7 +126,7 @@ fn a_run_without_a_status_is_as_far_as_its_rows() {
     let manifest = fs::read_to_string(run.manifest()).unwrap() + declared;
     fs::write(run.manifest(), manifest).unwrap();
     let (status, manifest) = (view(&run).unwrap().status, read_manifest(&run).unwrap());
-    assert_eq!((status.step, status.rows), (Some(2), 3));
+    assert_eq!((status.step, status.rows), (Some(2), Some(3)));
     assert_eq!(status.headline.iter().map(|h| h.value).collect::<Vec<_>>(), [0.25]);
     let mut row = Vec::new();
     export_run_table(&run, &manifest, &status, &mut row).unwrap();

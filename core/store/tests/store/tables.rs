@@ -173,7 +173,7 @@ fn the_run_is_a_row_of_its_own() {
         recorder.log(step, None, [(train, v)]);
     }
     recorder.finish().unwrap();
-    let status = Status { schema: 1, state: State::Finished, rows: 12, ..Status::default() };
+    let status = Status { schema: 1, state: State::Finished, rows: Some(12), ..Status::default() };
     for _ in 0..2 {
         write_run_table(&run, &manifest, &status).unwrap();
         assert_eq!(read_table(&run, "run").unwrap().rows(), 1);

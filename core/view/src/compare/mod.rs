@@ -45,9 +45,9 @@ impl ComparedRun {
         let own = m.params.iter().find(|(k, _)| k == key).map(|(_, v)| param::brief(v));
         own.or_else(|| match key {
             EXPERIMENT => Some(clean(&m.experiment.id)),
-            SEED => m.known_seed().map(|seed| seed.to_string()),
-            "device" => Some(clean(&m.device)),
-            "threads" => m.known_threads().map(|threads| threads.to_string()),
+            SEED => m.seed.map(|seed| seed.to_string()),
+            "device" => m.device.as_deref().map(clean),
+            "threads" => m.threads.map(|threads| threads.to_string()),
             _ => None,
         })
     }

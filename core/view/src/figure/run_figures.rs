@@ -55,7 +55,7 @@ pub fn draw(view: &View, figures: &[Figure], look: &ChartView) -> Result<(NamedF
 /// Adds a note on its source below a drawing that leaves its run's folder.
 pub fn add_source(figure: &mut gradtop_chart::Figure, view: &View) {
     let m = &view.manifest;
-    let seed = m.known_seed().map(|seed| format!(", seed {seed}")).unwrap_or_default();
+    let seed = m.seed.map(|seed| format!(", seed {seed}")).unwrap_or_default();
     let params = m.params.iter().map(|(k, v)| format!("{k}={}", crate::run::param::brief(v)));
     let params = params.collect::<Vec<_>>().join(" ");
     let colon = if params.is_empty() { "" } else { ": " };

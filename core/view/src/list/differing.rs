@@ -136,7 +136,7 @@ const SMALL_SEED: u64 = 1 << 16;
 fn used_seeds(views: &[&View]) -> bool {
     let mut seeds: BTreeSet<u64> = BTreeSet::new();
     let used = |view: &&View| {
-        let Some(seed) = view.manifest.known_seed() else { return false };
+        let Some(seed) = view.manifest.seed else { return false };
         // A seed was drawn for a command, too. It was chosen if it is too small for one that was drawn, another run has
         // it, or the command line contains it.
         let chosen = |command: &CommandInfo| {

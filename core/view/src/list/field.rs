@@ -196,7 +196,11 @@ pub(super) static FIELDS: [Field; 26] = [
         |run, _| Key::large(Some(run.manifest.created.as_nanosecond() as f64)),
         Asked::No,
     ),
-    Field::text(&["device"], |run| Some(&run.manifest.device), Asked::Part(|run| &run.manifest.device)),
+    Field::text(
+        &["device"],
+        |run| run.manifest.device.as_deref(),
+        Asked::Part(|run| run.manifest.device.as_deref().unwrap_or_default()),
+    ),
     Field::text(&["host"], |run| Some(&run.manifest.host), Asked::Part(|run| &run.manifest.host)),
     Field::text(
         &["preset"],
@@ -206,20 +210,20 @@ pub(super) static FIELDS: [Field; 26] = [
     Field::number(
         &[SEED],
         Shown::Small(
-            |run, _| run.manifest.known_seed().map(|seed| seed as f64),
+            |run, _| run.manifest.seed.map(|seed| seed as f64),
             // A number of that kind may have more digits.
-            |run, _| run.manifest.known_seed().unwrap_or_default().to_string(),
+            |run, _| run.manifest.seed.unwrap_or_default().to_string(),
         ),
         Asked::Number,
     ),
     Field::number(
         &["threads"],
-        Shown::Small(|run, _| run.manifest.known_threads().map(f64::from), |_, threads| threads.to_string()),
+        Shown::Small(|run, _| run.manifest.threads.map(f64::from), |_, threads| threads.to_string()),
         Asked::Number,
     ),
     Field::number(
         &["rows"],
-        Shown::Large(|run, _| Some(run.status.rows as f64), |_, rows| number::count(rows)),
+        Shown::Large(|run, _| run.status.rows.map(|rows| rows as f64), |_, rows| number::count(rows)),
         Asked::Number,
     ),
     Field::text(

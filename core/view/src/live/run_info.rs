@@ -104,7 +104,7 @@ impl RunInfo {
             && let Ok(status) = read_status(run)
         {
             // A run that has not finished is not all of itself.
-            let all = (status.state != State::Finished && status.works_by_steps()).then_some(status.total);
+            let all = status.total.filter(|_| status.state != State::Finished && status.works_by_steps());
             self.last_step = status.step.max(all.and_then(|total| i64::try_from(total).ok()));
             // As in the commands, time starts when training began.
             if let Some(started) = status.started.map(jiff::Timestamp::as_microsecond) {

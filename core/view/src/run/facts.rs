@@ -49,9 +49,9 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
         (Settings, "works in", command.map(|c| c.dir.clone())),
         (Settings, "source", m.import.as_ref().map(|i| format!("{}: {}", i.format, i.source))),
         (Settings, "preset", m.preset.clone()),
-        (Settings, seed, m.known_seed().map(|seed| seed.to_string())),
-        (Settings, "device", Some(device(m))),
-        (Settings, "threads", m.known_threads().map(|threads| threads.to_string())),
+        (Settings, seed, m.seed.map(|seed| seed.to_string())),
+        (Settings, "device", device(m)),
+        (Settings, "threads", m.threads.map(|threads| threads.to_string())),
         (Course, "checkpoints", saving(m)),
         (Course, "created", Some(moment(m.created))),
         (Course, "started", s.started.map(&moment)),
@@ -67,8 +67,8 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
         (Environment, "built with", plugin.and_then(|p| p.built_with.clone())),
         (Course, writer, pid(s.trainer_pid)),
         (Course, "keeper", pid(s.keeper_pid)),
-        (Course, "rows", (s.rows > 0).then(|| number::count(s.rows as f64))),
-        (Course, "log wait", (s.log_wait_ms >= 1.0).then(|| number::duration(s.log_wait_ms / 1e3))),
+        (Course, "rows", s.rows.filter(|rows| *rows > 0).map(|rows| number::count(rows as f64))),
+        (Course, "log wait", s.log_wait_ms.filter(|ms| *ms >= 1.0).map(|ms| number::duration(ms / 1e3))),
     ];
     let known = |(topic, name, value): (Topic, &'static str, Option<String>)| {
         let value = clean(value?.trim_end());
@@ -94,10 +94,10 @@ fn logs(command: &CommandInfo) -> String {
 }
 
 /// Describes a run's device, and why it was chosen.
-fn device(manifest: &Manifest) -> String {
+fn device(manifest: &Manifest) -> Option<String> {
     let reason = manifest.device_reason.as_deref().filter(|reason| !reason.is_empty());
     let reason = reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
-    format!("{}{reason}", manifest.device)
+    Some(format!("{}{reason}", manifest.device.as_deref()?))
 }
 
 /// Describes the commit at which a run was started, with its branch and whether there were changes.

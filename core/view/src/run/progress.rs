@@ -7,23 +7,22 @@ use jiff::Timestamp;
 /// Returns completed and total work, if the total is known. More may be done than the total; of a finished run of
 /// unknown total, everything is.
 pub fn of(view: &View) -> Option<(u64, u64)> {
-    let total = view.status.total;
-    match (view.state, total) {
-        // What an import was to do in all is not known.
-        (State::Finished, 0) if view.manifest.kind != Kind::Import => Some((1, 1)),
-        (_, 0) => None,
-        _ => Some((done(&view.status), total)),
+    // What an import was to do in all is not known.
+    let all = view.state == State::Finished && view.manifest.kind != Kind::Import;
+    match view.status.total {
+        Some(total) => Some((done(&view.status).unwrap_or(0), total)),
+        None => all.then_some((1, 1)),
     }
 }
 
-/// Returns the completed units of work. A killed run may have logged more than its status says.
-pub(crate) fn done(status: &Status) -> u64 {
+/// Returns the completed units of work, if they are known. A killed run may have logged more than its status says.
+pub(crate) fn done(status: &Status) -> Option<u64> {
     let step = status.step.filter(|_| status.works_by_steps()).and_then(|step| u64::try_from(step).ok());
-    let done = step.unwrap_or_default().max(status.done);
     // Steps usually count from 0, so the last of 400 is step 399.
-    let all =
-        status.state == State::Finished && step.is_some_and(|step| step.checked_add(1) == Some(status.total));
-    if all { done.max(status.total) } else { done }
+    let all = status.total.filter(|total| {
+        status.state == State::Finished && step.and_then(|step| step.checked_add(1)) == Some(*total)
+    });
+    step.max(status.done).max(all)
 }
 
 /// How it is said that a run has done more than its total.
@@ -31,7 +30,7 @@ pub const PAST_TOTAL: &str = "past its total";
 
 /// Returns whether the run has done more than the total it was said to do.
 pub fn is_past_total(view: &View) -> bool {
-    view.status.total > 0 && done(&view.status) > view.status.total
+    view.status.total.is_some() && done(&view.status) > view.status.total
 }
 
 /// Returns `eta 5m10s`, or that a run at work is past its total.

@@ -118,7 +118,8 @@ fn in_little_room_values_still_say_what_they_are_of() {
 #[test]
 fn the_step_is_the_one_logged_last_however_much_work_is_done() {
     let mut fixtures = RunFixtures::new();
-    let spec = run("fit", "a", 60).at(State::Finished, 59).with(|_, s| (s.done, s.total) = (60, 60));
+    let spec =
+        run("fit", "a", 60).at(State::Finished, 59).with(|_, s| (s.done, s.total) = (Some(60), Some(60)));
     let json = json::of(&gradtop_store::view(&fixtures.make(&spec)).expect("it was made"));
     assert_eq!((&json["step"], &json["done"]), (&Value::from(59), &Value::from(60)));
 }
@@ -128,7 +129,7 @@ fn of_an_import_seed_threads_and_progress_are_not_known() {
     let mut fixtures = RunFixtures::new();
     let spec = run("csv", "a", 60).at(State::Finished, 9).with(|m, s| {
         m.kind = gradtop_store::Kind::Import;
-        (m.import, m.threads, s.total) = (Some(gradtop_store::ImportInfo::default()), 0, 0);
+        (m.import, m.threads, s.total) = (Some(gradtop_store::ImportInfo::default()), None, None);
     });
     let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");
     let json = json::of(&view);
@@ -163,7 +164,7 @@ fn a_run_past_its_total_has_no_time_left_and_says_so() {
     let mut fixtures = RunFixtures::new();
     let mut at = |state, step, done, total| {
         let spec = run("fit", &format!("{state}-{step}"), 60).at(state, step).with(move |_, s| {
-            (s.done, s.total, s.eta_s, s.steps_per_s) = (done, total, Some(0.0), Some(4.0));
+            (s.done, s.total, s.eta_s, s.steps_per_s) = (Some(done), Some(total), Some(0.0), Some(4.0));
         });
         gradtop_store::view(&fixtures.make(&spec)).expect("it was made")
     };

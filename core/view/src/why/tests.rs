@@ -305,10 +305,11 @@ fn a_disk_that_takes_nothing_is_waited_for() {
 
 #[test]
 fn training_that_waits_for_its_log_is_told() {
-    let found =
-        case(times(60, at(5.0))).status(|s| (s.log_wait_ms, s.trained_s) = (24_000.0, Some(60.0))).verdict();
+    let found = case(times(60, at(5.0)))
+        .status(|s| (s.log_wait_ms, s.trained_s) = (Some(24_000.0), Some(60.0)))
+        .verdict();
     assert_eq!(found.text, "training waited for its log for 40 % of the time");
-    case(times(60, at(5.0))).status(|s| (s.log_wait_ms, s.trained_s) = (900.0, Some(60.0))).healthy();
+    case(times(60, at(5.0))).status(|s| (s.log_wait_ms, s.trained_s) = (Some(900.0), Some(60.0))).healthy();
 }
 
 #[test]

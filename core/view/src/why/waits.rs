@@ -29,7 +29,7 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
     if ended_waiting(evidence, found) {
         return;
     }
-    let waited = status.log_wait_ms / 1e3;
+    let waited = status.log_wait_ms.unwrap_or(0.0) / 1e3;
     let trained = status.trained_s.or(status.elapsed_s).unwrap_or(0.0);
     if waited >= LONG_S && trained > 0.0 && waited >= SHARE * trained {
         let share = 100.0 * (waited / trained).min(1.0);

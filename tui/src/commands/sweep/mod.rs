@@ -140,7 +140,7 @@ impl Planned {
             Start::Run(launch) => view.manifest.params == launch.params,
             Start::Exec(exec) => view.manifest.command.as_ref().is_some_and(|c| c.argv == exec.argv),
         };
-        same && view.manifest.known_seed() == Some(self.seed)
+        same && view.manifest.seed == Some(self.seed)
     }
 }
 

@@ -307,7 +307,7 @@ fn a_command_is_started_anew_with_other_values() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         m.plugin = None;
         m.kind = gradtop_store::Kind::Command;
-        m.device = String::new();
+        m.device = None;
         m.params = vec![
             ("lr".to_owned(), ParamValue::Float(1e-3)),
             ("note".to_owned(), ParamValue::Text("first try".to_owned())),

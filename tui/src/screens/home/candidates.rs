@@ -251,7 +251,7 @@ impl<'a> Sight<'_, 'a> {
             ),
             (any(|run| progress::epoch(&run.view).is_some()), other("epoch", 7, For::Epoch)),
             (any(RunRow::live), other("rate", 9, For::Rate)),
-            (any(|run| run.live() && run.view.status.total > 0), other("eta", 6, For::Eta)),
+            (any(|run| run.live() && run.view.status.total.is_some()), other("eta", 6, For::Eta)),
         ];
         columns
             .into_iter()

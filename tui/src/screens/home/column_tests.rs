@@ -80,7 +80,7 @@ fn what_a_run_in_doubt_took_ends_with_what_it_wrote() {
 
 #[test]
 fn a_time_left_has_a_column_only_where_there_can_be_one() {
-    let endless = run("fit", "a", 1).at(State::Running, 10).with(|_, s| s.total = 0);
+    let endless = run("fit", "a", 1).at(State::Running, 10).with(|_, s| s.total = None);
     let mut bench = Bench::of(vec![endless]);
     bench.resize(120, 40);
     let titles = |bench: &Bench| bench.screen().lines().nth(2).unwrap_or_default().to_owned();
@@ -551,7 +551,7 @@ fn what_a_sweep_varied_comes_before_steps_and_rates_also_where_something_else_te
         // One has not begun.
         let spec = spec.with(|_, status| {
             if n == 0 {
-                (status.step, status.total) = (None, 0);
+                (status.step, status.total) = (None, None);
             }
         });
         spec.param("points", ParamValue::Int(points))
@@ -590,7 +590,7 @@ fn on_a_phone_a_run_at_work_always_shows_how_far_it_is() {
             run("a-fit-with-a-name", name, 1).at(State::Running, 4_200).with(move |_, s| s.total = total);
         (0..3).fold(spec, |spec, trial| spec.logged(key(trial), &[(0, 1.0), (1, 0.25)]))
     };
-    for (total, wanted) in [(20_000, "21 %"), (0, "4200")] {
+    for (total, wanted) in [(Some(20_000), "21 %"), (None, "4200")] {
         let names = ["a-run-with-a-very-long-name-1", "a-run-with-a-very-long-name-2"];
         let mut bench = Bench::of(vec![of(names[0], total, "deep"), of(names[1], total, "shallow")]);
         bench.resize(40, 15);

@@ -88,7 +88,7 @@ fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
         let label = if label.is_empty() { String::new() } else { format!("{label} ") };
         items.push(Item { rank, spans: vec![(label, theme.dim()), (value, theme.text())] });
     };
-    if let Some((done, total)) = progress::of(view).filter(|_| s.total > 0) {
+    if let Some((done, total)) = progress::of(view).filter(|_| s.total.is_some()) {
         item(9, "", number::percent(done, total), 5);
     }
     if let Some(step) = s.step {
@@ -98,8 +98,8 @@ fn progress(shared: &Shared, view: &View, live: bool) -> Vec<Item> {
             // Steps count from 0: step 1999 was the last of 2000.
             let [done, total] = [done, total].map(|n| number::count(n as f64));
             item(8, "", format!("{done} / {total} steps"), 0);
-        } else if s.works_by_steps() {
-            let total = number::count(s.total as f64);
+        } else if let Some(total) = s.total.filter(|_| s.works_by_steps()) {
+            let total = number::count(total as f64);
             let wide = width_of(&total).max(6) + 3 + width_of(&total);
             let of = if live || step != total { format!("{step} / {total}") } else { step };
             item(8, "step", of, wide);

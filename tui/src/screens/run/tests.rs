@@ -473,7 +473,8 @@ fn the_focus_is_on_its_chart_again_after_a_search_that_hid_it() {
 
 #[test]
 fn states_without_data_say_what_to_do() {
-    let bare = |state: State| run("fit", "bare", 2).at(state, 0).with(|_, s| (s.step, s.done) = (None, 0));
+    let bare =
+        |state: State| run("fit", "bare", 2).at(state, 0).with(|_, s| (s.step, s.done) = (None, Some(0)));
     for state in [State::Queued, State::Starting, State::Running, State::Paused] {
         insta::assert_snapshot!(format!("bare_{state}"), Stage::new(bare(state)).screen());
     }

@@ -342,7 +342,7 @@ impl Judge {
     /// Evaluates the conditions that do not depend on rows.
     fn now(&mut self) {
         let status = read_status(&self.run).unwrap_or_default();
-        if status.state != State::Running || status.waiting.is_some() || status.rows == 0 {
+        if status.state != State::Running || status.waiting.is_some() || status.rows <= Some(0) {
             self.moved = Instant::now();
         }
         let silent = self.moved.elapsed();

@@ -350,7 +350,7 @@ impl Keeper<'_> {
         };
         let (lock, (report, report_in), (console, console_in)) =
             pipes().map_err(|e| format!("no pipe to the trainer: {e}"))?;
-        let threads = manifest.threads.to_string();
+        let threads = manifest.threads.unwrap_or(1).to_string();
         let mut command = program::command();
         command.arg("__trainer").arg(self.run.path());
         if let Some(resume) = resume {

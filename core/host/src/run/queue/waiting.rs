@@ -23,7 +23,7 @@ pub(crate) fn claim_of(run: &RunDir, device: &str) -> Result<Claim> {
 
 /// Returns the status of a run that was not started.
 pub(crate) fn unstarted(run: &RunDir) -> Status {
-    Status::queued(read_status(run).map_or(0, |status| status.total))
+    Status::queued(read_status(run).ok().and_then(|status| status.total))
 }
 
 /// Calls `act` with the queue locked and the run still in it.

@@ -112,7 +112,8 @@ impl Session {
     /// Keeps the headline values from before a resume until their series are logged again, and whether steps count
     /// from 0.
     pub(crate) fn inherit(&self, before: &Status) {
-        if before.step.and_then(|step| u64::try_from(step).ok()).is_some_and(|step| before.done > step) {
+        let step = before.step.and_then(|step| u64::try_from(step).ok());
+        if step.is_some() && before.done > step {
             self.from_zero.store(true, Ordering::Relaxed);
         }
         *self.headline_before.lock() = (before.headline.clone(), before.headline_is_part);

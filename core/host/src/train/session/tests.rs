@@ -281,11 +281,11 @@ fn a_run_that_has_logged_step_9_counted_from_0_has_done_10_steps() {
     log(&one, &[1, 9]);
     assert_eq!(one.done_by_steps(10), 9);
     let (_dir, resumed) = session(true);
-    resumed.inherit(&Status { step: Some(4), done: 5, ..Status::default() });
+    resumed.inherit(&Status { step: Some(4), done: Some(5), ..Status::default() });
     log(&resumed, &[7]);
     assert_eq!(resumed.done_by_steps(10), 8);
     let (_dir, sparse) = session(true);
-    sparse.inherit(&Status { step: Some(10), done: 15, ..Status::default() });
+    sparse.inherit(&Status { step: Some(10), done: Some(15), ..Status::default() });
     log(&sparse, &[20]);
     assert_eq!(sparse.done_by_steps(100), 21);
 }

@@ -148,8 +148,8 @@ impl Form {
             }
         }
         form.set(&Role::Seed, &seed_text(run));
-        form.set(&Role::Device, &run.device);
-        form.set(&Role::Threads, &run.threads.to_string());
+        form.set(&Role::Device, run.device.as_deref().unwrap_or_default());
+        form.set(&Role::Threads, &run.threads.map(|threads| threads.to_string()).unwrap_or_default());
         form.set(&Role::CheckpointEvery, &run.checkpoint_every_s.to_string());
         form.fields.iter_mut().for_each(Field::begin);
         form
@@ -180,8 +180,7 @@ impl Form {
         }
         fields.push(Field::new(Role::Name, Vec::new(), ""));
         fields.push(Field::new(Role::Seed, Vec::new(), &seed_text(run)));
-        let device = if run.device.is_empty() { "auto" } else { &run.device };
-        fields.push(Field::new(Role::Device, devices(), device));
+        fields.push(Field::new(Role::Device, devices(), run.device.as_deref().unwrap_or("auto")));
         if run.experiment.resumable {
             fields.push(Field::new(Role::CheckpointEvery, Vec::new(), &run.checkpoint_every_s.to_string()));
         }
