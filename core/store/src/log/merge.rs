@@ -71,14 +71,12 @@ pub(crate) fn merge(
     let mut damaged: BTreeSet<PathBuf> = BTreeSet::new();
     loop {
         let merged = merge_all_but(&damaged, run, dir, kind, boundaries, policy);
-        match &merged {
-            Err(e) if e.is_damage() => match e.damaged_file() {
-                // Found while it was read.
-                Some(path) if path.parent() == Some(dir) && damaged.insert(path.to_owned()) => {
-                    tell(run, path, None, e)?;
-                }
-                _ => return merged,
-            },
+        let Err(e) = &merged else { return merged };
+        match e.damaged_file().filter(|_| e.is_damage()) {
+            // Found while it was read.
+            Some(path) if path.parent() == Some(dir) && damaged.insert(path.to_owned()) => {
+                tell(run, path, None, e)?;
+            }
             _ => return merged,
         }
     }

@@ -195,7 +195,7 @@ impl Feed {
         let mut outlined = false;
         if !new.is_empty() {
             outlined = self.outline(&new)?;
-            self.begin(Task::Rows, new.clone(), |run, filter| Tailer::filtered(run, filter));
+            self.begin(Task::Rows, new.clone(), None);
             self.held.extend(new.into_iter().map(|m| (m, None)));
         }
         self.plan_smoothing();
@@ -237,16 +237,15 @@ impl Feed {
         Ok(true)
     }
 
-    fn begin(
-        &mut self,
-        task: Task,
-        metrics: BTreeSet<String>,
-        tailer: impl FnOnce(&RunDir, Box<dyn Fn(&SeriesKey) -> bool + Send>) -> Tailer,
-    ) -> u64 {
+    fn begin(&mut self, task: Task, metrics: BTreeSet<String>, steps: Option<(i64, i64)>) -> u64 {
         let id = self.next_pass;
         self.next_pass += 1;
         let names = metrics.clone();
-        let tailer = tailer(&self.dir, Box::new(move |k| names.contains(&k.metric)));
+        let filter = move |k: &SeriesKey| names.contains(&k.metric);
+        let tailer = match steps {
+            Some(steps) => Tailer::within(&self.dir, filter, steps),
+            None => Tailer::filtered(&self.dir, filter),
+        };
         self.passes.push(Pass { id, task, tailer, metrics, slots: Vec::new(), restarts: 0, complete: false });
         id
     }
@@ -284,7 +283,7 @@ impl Feed {
         }
         self.changed = true;
         if !again.is_empty() {
-            self.begin(Task::Smooth, again, |run, filter| Tailer::filtered(run, filter));
+            self.begin(Task::Smooth, again, None);
         }
     }
 
@@ -338,7 +337,7 @@ impl Feed {
             steps.1 = i64::MAX;
         }
         let metrics: BTreeSet<String> = chosen.iter().map(|i| self.series[*i].key.metric.clone()).collect();
-        let id = self.begin(Task::Zoom(window), metrics, |run, filter| Tailer::within(run, filter, steps));
+        let id = self.begin(Task::Zoom(window), metrics, Some(steps));
         for i in chosen {
             self.series[i].begin_zoom(id, steps);
         }

@@ -169,6 +169,12 @@ impl Bucket {
         (self.sum / f64::from(self.finite)).clamp(self.min, self.max)
     }
 
+    /// Returns the mean, smallest and largest of the finite values, or what represents the others if there is none.
+    pub(crate) fn shown(&self) -> (f64, (f64, f64)) {
+        let odd = flag::value(self.flags);
+        if self.finite > 0 { (self.mean(), (self.min, self.max)) } else { (odd, (odd, odd)) }
+    }
+
     /// Returns its range on an axis; `None` if it has no position there.
     pub fn range(&self, x: XAxis, started_us: Option<i64>) -> Option<(f64, f64)> {
         match x {
@@ -190,8 +196,6 @@ pub struct Chunk {
     pub groups: [Bucket; CHUNK / GROUP],
     /// Summary of all buckets.
     pub sum: Bucket,
-    /// Whether steps go back at or after its first bucket.
-    pub rewinds: bool,
 }
 
 /// A growing series.
@@ -204,7 +208,6 @@ pub struct Pyramid {
     tail: Vec<Bucket>,
     /// Number of samples, which may exceed a bucket's counter.
     count: u64,
-    finite: u64,
     /// Number of samples per bucket, apart from the start.
     leaf: u32,
     /// Maximum number of buckets.
@@ -227,7 +230,6 @@ impl Pyramid {
             closed: None,
             tail: Vec::new(),
             count: 0,
-            finite: 0,
             leaf: 1,
             cap: cap.max(2 * CHUNK),
             last: None,
@@ -260,7 +262,6 @@ impl Pyramid {
         {
             open.add(&s);
             self.count += 1;
-            self.finite += 1;
             self.last = Some(s);
             return;
         }
@@ -274,14 +275,12 @@ impl Pyramid {
             self.find_next_rest();
         }
         self.count += 1;
-        self.finite += u64::from(b.finite);
         self.push_bucket(b);
     }
 
     /// Appends samples of which only a summary is known.
     pub(crate) fn push_summary(&mut self, b: Bucket) {
         self.count += u64::from(b.n);
-        self.finite += u64::from(b.finite);
         self.last = Some(Sample { step: b.step.1, epoch: b.epoch.1, time_us: b.time.1, value: b.last });
         self.push_bucket(b);
     }
@@ -397,7 +396,6 @@ impl Pyramid {
             tail: self.tail.clone(),
             total,
             count: self.count,
-            finite: self.finite,
             leaf: self.leaf,
         }
     }
@@ -433,9 +431,7 @@ fn chunk_of(buckets: Vec<Bucket>) -> Chunk {
         sum
     };
     let groups = std::array::from_fn(|i| all(&buckets[i * GROUP..][..GROUP]));
-    let sum = all(&groups);
-    let rewinds = sum.flags & flag::REWIND != 0;
-    Chunk { buckets, groups, sum, rewinds }
+    Chunk { sum: all(&groups), buckets, groups }
 }
 
 /// A snapshot of a pyramid.
@@ -447,8 +443,6 @@ pub struct Levels {
     pub total: Option<Bucket>,
     /// Number of samples.
     pub count: u64,
-    /// Number of finite samples.
-    pub finite: u64,
     /// Number of samples per bucket, apart from the start; 1 if nothing was thinned.
     pub leaf: u32,
 }

@@ -7,7 +7,7 @@ use gradtop_store::{Goal, Point, SeriesKey, SeriesSummary};
 
 use super::XAxis;
 use super::columns::{ColumnGrid, Columns, columns};
-use super::pyramid::{Bucket, Levels, Sample, flag};
+use super::pyramid::{Bucket, CHUNK, Levels, Sample, flag};
 
 /// A part of a series at a higher resolution.
 #[derive(Clone, Debug)]
@@ -82,8 +82,7 @@ pub struct Reading {
 impl Reading {
     /// Creates the reading of all samples of a bucket.
     fn of(b: &Bucket, x: (f64, f64)) -> Self {
-        let odd = flag::value(b.flags);
-        let (value, min, max) = if b.finite > 0 { (b.mean(), b.min, b.max) } else { (odd, odd, odd) };
+        let (value, (min, max)) = b.shown();
         let n = u64::from(if b.finite > 0 { b.finite } else { b.n });
         Self { x, steps: b.step, value, min, max, n, all: u64::from(b.n) }
     }
@@ -286,8 +285,7 @@ impl SeriesSnapshot {
         let (mut lap, started) = (0, self.started_us);
         smooth.unwrap_or_else(|| self.levels(x, range)).buckets().map(move |b| {
             lap += usize::from(x.goes_back() && b.flags & flag::REWIND != 0);
-            let odd = flag::value(b.flags);
-            let (value, ends) = if b.finite > 0 { (b.mean(), (b.min, b.max)) } else { (odd, (odd, odd)) };
+            let (value, ends) = b.shown();
             let span = b.range(x, started).unwrap_or((f64::NAN, f64::NAN));
             let x = f64::midpoint(span.0, span.1);
             Row { x, span, step: b.step.0, value, ends, lap }
@@ -381,16 +379,14 @@ impl SeriesSnapshot {
             }
         };
         for chunk in &levels.chunks {
-            match chunk.sum.range(x, started) {
-                // In a chunk outside, only the bucket at the near end can be the nearest.
-                Some((_, to)) if to < low && !chunk.rewinds => {
-                    chunk.buckets.last().into_iter().for_each(&mut look);
-                }
-                Some((from, _)) if from > high && !chunk.rewinds => {
-                    chunk.buckets.first().into_iter().for_each(&mut look);
-                }
-                _ => chunk.buckets.iter().for_each(&mut look),
-            }
+            // In a chunk outside, only the bucket at the near end can be the nearest, unless steps go back.
+            let outside = chunk.sum.range(x, started).filter(|_| chunk.sum.flags & flag::REWIND == 0);
+            let near = match outside {
+                Some((_, to)) if to < low => &chunk.buckets[CHUNK - 1..],
+                Some((from, _)) if from > high => &chunk.buckets[..1],
+                _ => &chunk.buckets[..],
+            };
+            near.iter().for_each(&mut look);
         }
         levels.tail.iter().for_each(&mut look);
         found

@@ -54,16 +54,12 @@ pub(super) fn judge(evidence: &Evidence<'_>, found: &mut Diagnosis) {
     }
     let series = evidence.summary.series.len();
     if lost.is_empty() {
-        let mut text = format!("every last value of {} series: finite", number::count(series as f64));
-        if let Some(first) = never.first() {
-            text = format!("last values: finite, but for {first} and others that never were numbers");
-            if never.len() == 1 {
-                text = format!("last values: finite, but for {first}, which never was a number");
-            }
-        }
-        if series > 0 {
-            found.examined.push(text);
-        }
+        let text = match &never[..] {
+            [] => format!("every last value of {} series: finite", number::count(series as f64)),
+            [one] => format!("last values: finite, but for {one}, which never was a number"),
+            [first, ..] => format!("last values: finite, but for {first} and others that never were numbers"),
+        };
+        found.examined.extend((series > 0).then_some(text));
     } else {
         found.verdicts.push(verdict(evidence, lost));
     }
@@ -85,7 +81,6 @@ fn verdict(evidence: &Evidence<'_>, mut lost: Vec<NonFiniteSeries<'_>>) -> Verdi
     let first = &lost[0];
     let more = match lost.len() - 1 {
         0 => String::new(),
-        1 => ", and 1 more series".to_owned(),
         more => format!(", and {more} more series"),
     };
     let text = format!(

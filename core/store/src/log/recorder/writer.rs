@@ -230,10 +230,10 @@ impl Writer {
     /// Writes all rows to the journal.
     fn flush(&mut self) -> Result<()> {
         self.write_series()?;
-        if self.journal.is_none() {
-            self.journal = Some(JournalWriter::create(&self.shared.run, self.segment)?);
-        }
-        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let journal = match &mut self.journal {
+            Some(journal) => journal,
+            None => self.journal.insert(JournalWriter::create(&self.shared.run, self.segment)?),
+        };
         if self.encoded < self.rows.len() {
             journal.append(&self.rows, self.encoded..self.rows.len());
             self.encoded = self.rows.len();
@@ -260,18 +260,16 @@ impl Writer {
         if text.is_empty() {
             return Ok(());
         }
-        if self.series_file.is_none() {
-            let file = inside::edit(&self.shared.run, &path).at("open", &path)?;
-            self.series_file = Some(file);
+        let file = match &self.series_file {
+            Some(file) => file,
+            None => self.series_file.insert(inside::edit(&self.shared.run, &path).at("open", &path)?),
+        };
+        if let Err(e) = file.write_all_at(&text, self.series_len) {
+            file.set_len(self.series_len).ok();
+            return Err(e).at("write", &path);
         }
-        if let Some(file) = &self.series_file {
-            if let Err(e) = file.write_all_at(&text, self.series_len) {
-                file.set_len(self.series_len).ok();
-                return Err(e).at("write", &path);
-            }
-            self.series_len += text.len() as u64;
-            self.series_written = count;
-        }
+        self.series_len += text.len() as u64;
+        self.series_written = count;
         Ok(())
     }
 
