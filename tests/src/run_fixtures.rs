@@ -216,7 +216,9 @@ impl RunFixtures {
         }
         write_status(&run, &status).expect("a status");
         // The holder of the lock writes its machine to it, which may be another one.
-        let holder = format!("{}\n{}\n", spec.manifest.host, spec.manifest.boot_id);
+        let [host, boot] =
+            [&spec.manifest.host, &spec.manifest.boot_id].map(|id| id.clone().unwrap_or_default());
+        let holder = format!("{host}\n{boot}\n");
         std::fs::write(run.lock(), holder).expect("a lock that can be written");
         if spec.locked {
             self.locks.push(lock);

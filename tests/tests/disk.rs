@@ -142,7 +142,7 @@ fn on_a_full_disk_a_command_is_stopped_and_killed_and_says_what_it_lost() {
     }
     disk.fill();
     for (run, _) in &runs {
-        until("rows to wait", || run.view().status.waiting.is_some_and(|w| w.rows > 0).then_some(()));
+        until("rows to wait", || run.view().status.waiting.is_some_and(|w| w.rows > Some(0)).then_some(()));
     }
     fs::write(&over, "").unwrap();
     until("the command to end", || gone.exists().then_some(()));

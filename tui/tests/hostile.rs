@@ -95,7 +95,7 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
         ..MetricInfo::default()
     });
     if name == "elsewhere" {
-        manifest.host = texts.text();
+        manifest.host = Some(texts.text());
     }
     let run = create_run(runs, &manifest).unwrap();
     let recorder = Recorder::open(&run, RecorderOptions::default()).unwrap();

@@ -100,8 +100,8 @@ fn manifest() -> Manifest {
         threads: Some(1),
         checkpoint_every_s: 60,
         preset: Some("quick".into()),
-        host: "somewhere".into(),
-        boot_id: "some-boot".into(),
+        host: Some("somewhere".into()),
+        boot_id: Some("some-boot".into()),
         plugin: Some(PluginInfo {
             file: "plugin.so".into(),
             sha256: "00".repeat(32),

@@ -257,7 +257,7 @@ mod tests {
     #[test]
     fn a_phone_tells_runs_in_doubt_from_others() {
         let elsewhere =
-            run("fit", "far", 2).at(State::Running, 10).with(|m, _| m.boot_id = "another".to_owned());
+            run("fit", "far", 2).at(State::Running, 10).with(|m, _| m.boot_id = Some("another".to_owned()));
         let mut bench =
             Bench::of(vec![run("fit", "a", 1).at(State::Running, 10), elsewhere, run("fit", "b", 3)]);
         bench.resize(40, 15);

@@ -295,7 +295,7 @@ impl Display {
         let stats = session.recorder.stats();
         let waiting = stats.trouble.as_ref().map(|t| Waiting {
             cause: t.cause.clone(),
-            rows: stats.behind,
+            rows: Some(stats.behind),
             since: t.since,
         });
         self.check_disk(stats.trouble);

@@ -44,12 +44,12 @@ pub struct Manifest {
     /// Alert rules given for this run, as the user wrote them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub alerts: Vec<String>,
-    /// Name of the machine.
-    #[serde(default)]
-    pub host: String,
+    /// Name of the machine, if it is known; empty in the file if not.
+    #[serde(default, with = "unknown")]
+    pub host: Option<String>,
     /// The machine's boot id: a run of an earlier boot cannot be alive.
-    #[serde(default)]
-    pub boot_id: String,
+    #[serde(default, with = "unknown")]
+    pub boot_id: Option<String>,
     /// Commit of the checkout it was started in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub git_commit: Option<String>,
@@ -92,8 +92,8 @@ impl Manifest {
             schema: crate::SCHEMA,
             run: run.to_owned(),
             created: Timestamp::now(),
-            host: host_name(),
-            boot_id: boot_id(),
+            host: Some(host_name()),
+            boot_id: Some(boot_id()),
             experiment,
             versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
             ..Self::default()

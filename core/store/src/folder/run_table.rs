@@ -210,7 +210,7 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.push("step", Int64Array::from(vec![s.step.filter(|_| ended)]));
     row.push("epoch", Float64Array::from(vec![s.epoch_of_run(s.state).filter(|_| ended)]));
     row.push("rows", UInt64Array::from(vec![s.rows.filter(|_| ended)]));
-    row.text("host", Some(&m.host));
+    row.text("host", m.host.as_deref());
     row.text("git_commit", m.git_commit.as_deref());
     row.text("gradtop", Some(&m.versions.gradtop));
     row.text("libtorch", m.versions.libtorch.as_deref());

@@ -193,8 +193,8 @@ pub struct Ending {
 pub struct Waiting {
     /// What is wrong with the disk, in a few words.
     pub cause: String,
-    /// Number of rows that are only in memory.
-    pub rows: u64,
+    /// Number of rows that are only in memory, if it is known.
+    pub rows: Option<u64>,
     /// Since when they wait.
     pub since: Timestamp,
 }

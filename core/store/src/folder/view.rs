@@ -187,8 +187,8 @@ pub fn has_journal(run: &RunDir) -> bool {
 /// Returns the last lock holder. Versions that did not sign the lock only recorded where the run was started.
 fn last_at_work(run: &RunDir, manifest: &Manifest) -> Holder {
     last_holder(run).unwrap_or_else(|| {
-        let boot = Some(manifest.boot_id.clone()).filter(|id| !id.is_empty());
-        Holder::at(Place { host: manifest.host.clone(), boot, ..Place::default() })
+        let (host, boot) = (manifest.host.clone().unwrap_or_default(), manifest.boot_id.clone());
+        Holder::at(Place { host, boot, ..Place::default() })
     })
 }
 
@@ -467,7 +467,7 @@ fn detect_full_disk(run: &RunDir, status: &Status) -> Option<Waiting> {
     } else {
         return None;
     };
-    Some(Waiting { cause: cause.to_owned(), rows: 0, since: status.updated })
+    Some(Waiting { cause: cause.to_owned(), rows: None, since: status.updated })
 }
 
 /// Returns when the run last wrote something. What has ended wrote its status last.

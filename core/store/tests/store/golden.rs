@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow_array::{
-    ArrayRef, Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
+    Array as _, ArrayRef, Float64Array, Int32Array, Int64Array, LargeStringArray, RecordBatch, StringArray,
     StringViewArray, TimestampMicrosecondArray,
 };
 use gradtop_store::{
@@ -14,6 +14,7 @@ use gradtop_store::{
     read_series_around_damage, read_table, recover, table_names, view,
 };
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use parquet::arrow::arrow_writer::ArrowWriterOptions;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 
@@ -131,7 +132,13 @@ fn a_run_without_a_status_is_as_far_as_its_rows() {
     let mut row = Vec::new();
     export_run_table(&run, &manifest, &status, &mut row).unwrap();
     fs::create_dir_all(run.tables().join("run")).unwrap();
-    fs::write(run.tables().join("run/part-00001.parquet"), row).unwrap();
+    let part = run.tables().join("run/part-00001.parquet");
+    fs::write(&part, row).unwrap();
+    let mut rows = ParquetRecordBatchReader::try_new(fs::File::open(&part).unwrap(), 1).unwrap();
+    let nulls = rows.next().unwrap().unwrap();
+    for unknown in ["device", "host", "seed", "threads"] {
+        assert!(nulls.column_by_name(unknown).unwrap().is_null(0), "{unknown}");
+    }
     let row = read_table(&run, "run").unwrap();
     let best = row.columns.iter().find(|(name, ..)| name == "best.loss").unwrap();
     assert_eq!(best.2, ColumnData::F64(vec![0.25]));

@@ -19,7 +19,7 @@ use crate::run::state;
 
 /// Returns whether the runs are from different machines, so that the host should be shown.
 pub fn several_hosts<'a>(views: impl IntoIterator<Item = &'a View>) -> bool {
-    let mut hosts = views.into_iter().map(|view| view.manifest.host.as_str());
+    let mut hosts = views.into_iter().map(|view| &view.manifest.host);
     hosts.next().is_some_and(|first| hosts.any(|host| host != first))
 }
 
@@ -52,12 +52,14 @@ pub fn align<'a>(name: &str, mut runs: impl Iterator<Item = &'a View>) -> Align 
 /// Returns the text of a run's cell; empty if it has none. With the prefix [`PARAM`], the name means a parameter.
 pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
     if let Some(name) = name.strip_prefix(PARAM) {
-        return or_empty(param(run, name).map(brief));
+        return param(run, name).map(brief).unwrap_or_default();
     }
     match (Field::named(name), param(run, name)) {
         (Some(field), _) => field.cell(run, now),
         (None, Some(value)) => brief(value),
-        (None, None) => or_empty(headline(run, Some(name)).map(|(_, line)| number::value(line.value))),
+        (None, None) => {
+            headline(run, Some(name)).map(|(_, line)| number::value(line.value)).unwrap_or_default()
+        }
     }
 }
 
@@ -91,7 +93,7 @@ pub fn has_several_splits<'a>(name: &str, runs: impl Iterator<Item = &'a View>) 
 
 /// Returns the split that a run's value in a column is of.
 pub fn split(run: &View, name: &str) -> String {
-    or_empty(headline_of(run, name).and_then(|(_, line)| line.split.map(clean)))
+    headline_of(run, name).and_then(|(_, line)| line.split.map(clean)).unwrap_or_default()
 }
 
 fn headline_of<'a>(run: &'a View, name: &str) -> Option<(Headline<'a>, HeadlineLine<'a>)> {
@@ -100,8 +102,4 @@ fn headline_of<'a>(run: &'a View, name: &str) -> Option<(Headline<'a>, HeadlineL
         (_, None, None) => headline(run, Some(name)),
         _ => None,
     }
-}
-
-fn or_empty(text: Option<String>) -> String {
-    text.unwrap_or_default()
 }

@@ -50,7 +50,7 @@ pub(super) enum Asked {
     /// As the number that is shown, in seconds.
     Time,
     /// As a text of which a part is named.
-    Part(fn(&View) -> &str),
+    Part(fn(&View) -> Option<&str>),
     /// As texts of which one is named.
     Whole(fn(&View) -> Vec<&str>),
 }
@@ -66,8 +66,8 @@ impl Asked {
 }
 
 impl Field {
-    const fn text(names: &'static [&'static str], of: fn(&View) -> Option<&str>, asked: Asked) -> Self {
-        Self { names, align: Align::Left, shown: Shown::Text(of), asked }
+    const fn text(names: &'static [&'static str], of: fn(&View) -> Option<&str>) -> Self {
+        Self { names, align: Align::Left, shown: Shown::Text(of), asked: Asked::Part(of) }
     }
 
     const fn number(name: &'static [&'static str; 1], shown: Shown, asked: Asked) -> Self {
@@ -140,12 +140,8 @@ pub(super) static FIELDS: [Field; 26] = [
             several.map(|(word, _)| *word).chain([run.state.word()]).collect()
         }),
     ),
-    Field::text(&["name", "run"], |run| Some(&run.manifest.run), Asked::Part(|run| &run.manifest.run)),
-    Field::text(
-        &["experiment", "exp"],
-        |run| Some(&run.manifest.experiment.id),
-        Asked::Part(|run| &run.manifest.experiment.id),
-    ),
+    Field::text(&["name", "run"], |run| Some(&run.manifest.run)),
+    Field::text(&["experiment", "exp"], |run| Some(&run.manifest.experiment.id)),
     Field::number(
         &["progress"],
         Shown::Large(
@@ -196,17 +192,12 @@ pub(super) static FIELDS: [Field; 26] = [
         |run, _| Key::large(Some(run.manifest.created.as_nanosecond() as f64)),
         Asked::No,
     ),
-    Field::text(
-        &["device"],
-        |run| run.manifest.device.as_deref(),
-        Asked::Part(|run| run.manifest.device.as_deref().unwrap_or_default()),
-    ),
-    Field::text(&["host"], |run| Some(&run.manifest.host), Asked::Part(|run| &run.manifest.host)),
-    Field::text(
-        &["preset"],
-        |run| run.manifest.preset.as_deref(),
-        Asked::Whole(|run| vec![run.manifest.preset.as_deref().unwrap_or_default()]),
-    ),
+    Field::text(&["device"], |run| run.manifest.device.as_deref()),
+    Field::text(&["host"], |run| run.manifest.host.as_deref()),
+    Field {
+        asked: Asked::Whole(|run| vec![run.manifest.preset.as_deref().unwrap_or_default()]),
+        ..Field::text(&["preset"], |run| run.manifest.preset.as_deref())
+    },
     Field::number(
         &[SEED],
         Shown::Small(
@@ -226,16 +217,8 @@ pub(super) static FIELDS: [Field; 26] = [
         Shown::Large(|run, _| run.status.rows.map(|rows| rows as f64), |_, rows| number::count(rows)),
         Asked::Number,
     ),
-    Field::text(
-        &["phase"],
-        |run| run.status.phase.as_deref(),
-        Asked::Part(|run| run.status.phase.as_deref().unwrap_or_default()),
-    ),
-    Field::text(
-        &["cause"],
-        |run| run.status.cause.as_deref(),
-        Asked::Part(|run| run.status.cause.as_deref().unwrap_or_default()),
-    ),
+    Field::text(&["phase"], |run| run.status.phase.as_deref()),
+    Field::text(&["cause"], |run| run.status.cause.as_deref()),
     Field::number(
         &["size"],
         Shown::Large(|run, _| Some(run.size() as f64), |_, size| number::bytes(size as u64)),
@@ -259,11 +242,10 @@ pub(super) static FIELDS: [Field; 26] = [
         |run, _| Key::text(marks(run).first().copied()),
         Asked::Whole(marks),
     ),
-    Field::text(
-        &["note"],
-        |run| Some(run.notes.headline()).filter(|note| !note.is_empty()),
-        Asked::Part(|run| &run.notes.note),
-    ),
+    Field {
+        asked: Asked::Part(|run| Some(&run.notes.note)),
+        ..Field::text(&["note"], |run| Some(run.notes.headline()).filter(|note| !note.is_empty()))
+    },
 ];
 
 /// What people have said of a run, of [`MARKS`].

@@ -57,7 +57,7 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
         (Course, "started", s.started.map(&moment)),
         (Course, "ended", s.ended.map(&moment)),
         (Course, "logs", command.map(logs)),
-        (Environment, "host", Some(m.host.clone())),
+        (Environment, "host", m.host.clone()),
         (Environment, "gradtop", Some(m.versions.gradtop.clone())),
         (Environment, "libtorch", m.versions.libtorch.clone()),
         (Environment, "Python", m.versions.python.clone()),

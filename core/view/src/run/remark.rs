@@ -40,8 +40,8 @@ pub fn waiting(view: &View) -> Option<String> {
     let waiting = view.status.waiting.as_ref().filter(|_| !view.state.is_final())?;
     let cause = clean(&waiting.cause);
     Some(match waiting.rows {
-        0 => cause,
-        rows => format!(
+        None | Some(0) => cause,
+        Some(rows) => format!(
             "{cause}, {} wait{}",
             number::counted(rows as usize, "row"),
             if rows == 1 { "s" } else { "" }

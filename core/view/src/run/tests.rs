@@ -185,7 +185,8 @@ fn a_run_that_makes_no_steps_has_no_rate() {
     let mut rate = |name: &str, change: fn(&mut Status)| {
         let spec = run("fit", name, 60).at(State::Running, 120).with(|_, s| {
             (s.steps_per_s, s.eta_s) = (Some(4.0), Some(9.0));
-            s.waiting = Some(Waiting { cause: "the disk is full".into(), rows: 9, since: Timestamp::now() });
+            s.waiting =
+                Some(Waiting { cause: "the disk is full".into(), rows: Some(9), since: Timestamp::now() });
             change(s);
         });
         let view = gradtop_store::view(&fixtures.make(&spec)).expect("it was made");

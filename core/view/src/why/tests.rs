@@ -288,7 +288,7 @@ fn what_changed_when_it_fell_is_named_only_where_rows_show_it() {
 
 #[test]
 fn a_disk_that_takes_nothing_is_waited_for() {
-    let waiting = || Some(Waiting { cause: "the disk is full".into(), rows: 1_234, since: now() });
+    let waiting = || Some(Waiting { cause: "the disk is full".into(), rows: Some(1_234), since: now() });
     let found = case(times(20, at(5.0))).status(move |s| s.waiting = waiting()).verdict();
     assert_eq!(found.text, "waits for the disk: the disk is full, 1234 rows wait");
     let mut ended = case(times(20, at(5.0))).ended(State::Failed);

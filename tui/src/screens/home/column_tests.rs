@@ -61,7 +61,7 @@ fn a_phone_has_room_for_names_headings_and_causes() {
     assert!(screen.contains("last train loss"), "{screen}");
     assert!(screen.lines().any(|l| l.contains("exit code 3") && l.chars().count() >= 39), "{screen}");
     // Also with a run in doubt, whose sign takes one more column.
-    bench.make(&run("fit", "far", 2).at(State::Running, 9).with(|m, _| m.boot_id = "another".into()));
+    bench.make(&run("fit", "far", 2).at(State::Running, 9).with(|m, _| m.boot_id = Some("another".into())));
     bench.read();
     let screen = bench.screen();
     assert!(screen.contains("last train loss") && screen.contains(" 0.25"), "{screen}");
@@ -70,7 +70,7 @@ fn a_phone_has_room_for_names_headings_and_causes() {
 #[test]
 fn what_a_run_in_doubt_took_ends_with_what_it_wrote() {
     let far = run("fit", "far", 60).at(State::Running, 9).with(|m, s| {
-        m.boot_id = "another".into();
+        m.boot_id = Some("another".into());
         s.updated = s.started.unwrap() + jiff::SignedDuration::from_secs(75);
     });
     let mut bench = Bench::of(vec![far]);

@@ -29,7 +29,7 @@ fn fill(mut bench: Bench) -> Bench {
             .param("model", text("mlp")),
         run("sorted-digits", "rl-elsewhere", 6000)
             .at(State::Running, 100)
-            .with(|m, _| (m.host, m.boot_id) = ("cluster-7".into(), "another".into())),
+            .with(|m, _| (m.host, m.boot_id) = (Some("cluster-7".into()), Some("another".into()))),
     ];
     for spec in &specs {
         bench.make(spec);

@@ -34,7 +34,7 @@ impl Ending<'_> {
             alerts.catch_up();
         }
         let mut status = read_status(self.run).unwrap_or_default();
-        let waiting = status.waiting.take().map(|waiting| waiting.rows);
+        let waiting = status.waiting.take().and_then(|waiting| waiting.rows);
         let lost = waiting.filter(|rows| *rows > 0 && !self.reported);
         let cause = cause.map(|cause| with_lost_rows(&crate::text::clean(&cause), lost));
         (status.schema, status.state) = (gradtop_store::SCHEMA, state);

@@ -240,7 +240,7 @@ pub fn why_unknown<'a>(field: &str, mut runs: impl Iterator<Item = &'a View>) ->
 
 fn text(run: &View, field: &str, pattern: &Pattern) -> bool {
     match (Field::asked(field).map(|field| &field.asked), param(run, field)) {
-        (Some(Asked::Part(of)), _) => pattern.within(of(run)),
+        (Some(Asked::Part(of)), _) => pattern.within(of(run).unwrap_or_default()),
         (Some(Asked::Whole(of)), _) => of(run).into_iter().any(|text| pattern.is(text)),
         (None, Some(value)) => pattern.is(&value.to_string()) || pattern.is(&brief(value)),
         _ => numbers(run, field, Timestamp::UNIX_EPOCH).iter().any(|v| pattern.is(&v.to_string())),
