@@ -200,7 +200,9 @@ impl<'a> Sight<'_, 'a> {
             |group: &&Group| width_of(&what.title(group)) + if what.is_sorted(group, sort) { 2 } else { 0 };
         let title = with().map(title).max().unwrap_or(0);
         let value = texts.iter().map(|text| width_of(text)).max().unwrap_or(0);
-        let heading = if self.narrow { NARROW_HEADING } else { HEADING };
+        // A last letter costs no more than the sign that it is missing.
+        let wide = if title <= HEADING { title } else { HEADING - 1 };
+        let heading = if self.narrow { NARROW_HEADING } else { wide };
         let least = number.min(PARAM).max(value.min(LEAST)).max(title.min(heading));
         let whole = value.max(title).min(WIDEST);
         let tells = with().any(|group| group.params[i].tells);
