@@ -139,8 +139,9 @@ fn as_json(found: &[Of<'_>], without: usize) -> Value {
         let (run, line) = group.best_run.unzip();
         let run = run.map(|view| &view.manifest.run);
         let (model, trials) = (line.and_then(|line| line.model), line.map(|line| line.trials));
+        let average = line.filter(|line| line.trials > 1).map(|line| line.average.word());
         json!({"setting": setting, "runs": group.runs, "not_finite": group.not_finite, "median": finite(group.median),
-               "best": finite(group.best), "run": run, "model": model, "trials": trials, "experiment": of.experiment, "split": of.ranking.split})
+               "best": finite(group.best), "run": run, "model": model, "trials": trials, "average": average, "doubts": of.ranking.doubts, "experiment": of.experiment, "split": of.ranking.split})
     };
     let groups: Vec<Value> =
         found.iter().flat_map(|of| of.ranking.groups.iter().map(|g| group(of, g))).collect();
@@ -180,7 +181,7 @@ fn table(Of { experiment, by, ranking }: &Of<'_>, metric: &str, several: bool) {
 
 /// What has to be known to read the table.
 fn notes(ranking: &Ranking<'_>, metric: &str) -> Vec<String> {
-    let mut notes = Vec::new();
+    let mut notes = ranking.doubts.clone();
     if ranking.goal == Goal::None {
         let again = format!("gradtop best {}:max", clean(metric));
         notes

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use anyhow::Result;
-use gradtop_store::View;
+use gradtop_store::{Average, View};
 use serde_json::{Map, Value, json};
 
 use super::{Context, select};
@@ -16,7 +16,7 @@ use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::colour;
 use gradtop_chart::number;
 use gradtop_view::compare::table::{Column, ComparisonTable, Row, Sort};
-use gradtop_view::compare::{ComparedRun, GroupBy, RunGroup, differing, goal, groups, unshared, why_none};
+use gradtop_view::compare::{ComparedRun, GroupBy, RunGroup, differing, groups, unshared, why_none};
 use gradtop_view::figure::run_figures::metrics;
 use gradtop_view::list::filter;
 use gradtop_view::live::SeriesFilter;
@@ -68,7 +68,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         if let Sort::Value(at) = sort {
             let column = &table.columns[at];
             print::line("");
-            print::dim(&format!("sorted by {}: {}", clean(&column.facet.title()), column.words()));
+            print::dim(&format!("sorted by {}: {}", clean(&column.title()), column.words()));
         }
     }
     Ok(0)
@@ -154,8 +154,7 @@ fn sorting(runs: &[ComparedRun], table: &ComparisonTable, by: Option<&str>) -> R
     });
     let metric = || {
         let own = table.columns.iter().enumerate().filter(|(_, c)| c.facet.metric == name);
-        let info = gradtop_view::compare::info(runs, name);
-        own.min_by_key(|(_, c)| gradtop_store::split_rank(info, c.facet.split.as_deref())).map(|(at, _)| at)
+        own.min_by_key(|(_, c)| c.facet.split_rank(runs)).map(|(at, _)| at)
     };
     titled.or_else(metric).map(Sort::Value).ok_or_else(|| {
         let titles: BTreeSet<String> =
@@ -219,16 +218,17 @@ fn print_metric(
     order: &[usize],
     at: std::ops::Range<usize>,
 ) {
-    let facet = &table.columns[at.start].facet;
-    let title = print::styled(&clean(&facet.title()), Ink::Bold);
+    let first = &table.columns[at.start];
+    let title = print::styled(&clean(&first.facet.title()), Ink::Bold);
     let with = |row: &&Row| row.values[at.clone()].iter().any(Option::is_some);
     let with: Vec<&Row> = rows(table, order).filter(with).collect();
     let of = (with.len() < order.len()).then(|| {
         let kind = if groups.len() == runs.len() { "run" } else { "group" };
         format!("{} of {}", with.len(), number::counted(order.len(), kind))
     });
-    let goal = Some(goal(runs, &facet.metric).words().to_owned()).filter(|goal| !goal.is_empty());
-    let more: Vec<String> = goal.into_iter().chain(of).collect();
+    let goal = Some(first.better.words().to_owned()).filter(|goal| !goal.is_empty());
+    let more: Vec<String> =
+        goal.into_iter().chain(first.doubts.iter().map(|doubt| clean(doubt))).chain(of).collect();
     let more = print::styled(&more.join(" · "), Ink::Dim);
     print::line(format!("\n{title}  {more}").trim_end());
     let mut columns = vec![("", Side::Left), ("", Side::Left)];
@@ -244,7 +244,11 @@ fn print_metric(
             let text = row.values[i].map_or_else(|| number::MISSING.to_owned(), number::value);
             let ink = if row.best[i] { Ink::Series(colour::Paint::Slot(2)) } else { Ink::Text };
             cells.push(Words::new(text, ink));
-            cells.push(Words::new(if row.best[i] { star } else { "" }, ink));
+            let best = row.best[i].then_some(star);
+            let unit = table.other_unit(row, i).map(clean);
+            let mean = table.other_average(row, i).map(Average::word);
+            let words: Vec<&str> = best.into_iter().chain(unit.as_deref()).chain(mean).collect();
+            cells.push(Words::new(words.join(" "), ink));
         }
         out.row(cells);
     }
@@ -252,14 +256,20 @@ fn print_metric(
 }
 
 fn as_json(runs: &[ComparedRun], groups: &[RunGroup], table: &ComparisonTable, order: &[usize]) -> Value {
-    let column = |c: &Column| json!({"metric": c.facet.metric, "model": c.facet.model, "split": c.facet.split, "value": c.statistic.word(), "statistic": c.words()});
+    let column = |c: &Column| {
+        json!({"metric": c.facet.metric, "model": c.facet.model, "split": c.facet.split, "value": c.statistic.word(),
+               "statistic": c.words(), "goal": c.better, "unit": c.unit, "doubts": c.doubts})
+    };
     let row = |row: &Row| {
         let group = &groups[row.group];
         let runs: Vec<&str> = group.members.iter().map(|i| runs[*i].row.name()).collect();
         let params: Map<String, Value> =
             table.params.iter().cloned().zip(row.params.iter().map(|p| json!(p))).collect();
         let values: Vec<Value> = row.values.iter().map(|v| v.map_or(Value::Null, json::float)).collect();
-        json!({"name": group.name, "runs": runs, "params": params, "values": values, "best": row.best})
+        let averages: Vec<Option<&str>> =
+            row.averages.iter().map(|average| average.map(Average::word)).collect();
+        json!({"name": group.name, "runs": runs, "params": params, "values": values, "averages": averages,
+               "units": row.units, "best": row.best})
     };
     json!({
         "columns": table.columns.iter().map(column).collect::<Vec<_>>(),

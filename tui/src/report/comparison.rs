@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gradtop_chart::number;
-use gradtop_store::{Goal, View, split_rank};
+use gradtop_store::{Average, Goal, View};
 use gradtop_view::compare::table::{ComparisonTable, Row, Statistic};
 use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, RunGroup, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
@@ -88,14 +88,19 @@ impl Comparison {
         let at = from..results.columns.len().min(from + COLUMNS);
         let columns = results.columns[at.clone()].iter();
         let titles: Vec<String> =
-            columns.map(|column| format!("{}, {}", clean(&column.facet.title()), column.words())).collect();
+            columns.map(|column| format!("{}, {}", clean(&column.title()), column.words())).collect();
         let titled = titles.iter().map(|title| (title.as_str(), true));
         let first = if self.averages { ("settings", false) } else { ("run", false) };
         let head: Vec<(&str, bool)> = std::iter::once(first).chain(titled).collect();
         let row = |row: &Row| {
             let value = |i: usize| {
                 let best = if row.best[i] { " ◂" } else { "" };
-                vec![text(row.values[i].map(|v| format!("{}{best}", number::value(v))).unwrap_or_default())]
+                let unit =
+                    results.other_unit(row, i).map(|unit| format!(" {}", clean(unit))).unwrap_or_default();
+                let mean = results.other_average(row, i).map(|mean| format!(", {}", Average::word(mean)));
+                let mean = mean.unwrap_or_default();
+                let value = row.values[i].map(|v| format!("{}{unit}{best}{mean}", number::value(v)));
+                vec![text(value.unwrap_or_default())]
             };
             std::iter::once(vec![code(self.groups[row.group].name.clone())])
                 .chain(at.clone().map(value))
@@ -143,9 +148,8 @@ impl Comparison {
         }
         let facet = |at: &usize| &self.table.columns[*at].facet;
         let Some(metric) = columns.first().map(|at| &facet(at).metric) else { return Vec::new() };
-        let info = compare::info(&self.runs, metric);
         let of_metric = || columns.iter().filter(|at| facet(at).metric == *metric);
-        let rank = |at: &usize| split_rank(info, facet(at).split.as_deref());
+        let rank = |at: &usize| facet(at).split_rank(&self.runs);
         let first = of_metric().map(rank).min();
         let of_split: Vec<usize> = of_metric().filter(|at| Some(rank(at)) == first).copied().collect();
         self.best(&of_split).into_iter().collect()
@@ -154,6 +158,9 @@ impl Comparison {
     /// The best run in any of these columns: one metric and split, of one or several models.
     fn best(&self, columns: &[usize]) -> Option<Claim> {
         let first = &self.table.columns[*columns.first()?];
+        if !first.doubts.is_empty() {
+            return None;
+        }
         let order = |a: f64, b: f64| match first.better {
             Goal::Max => b.total_cmp(&a),
             _ => a.total_cmp(&b),

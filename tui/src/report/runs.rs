@@ -261,10 +261,9 @@ mod tests {
         let document = document(&(0..14).map(of).collect::<Vec<_>>());
         let page = markdown::page(&document, "figures");
         let results = page.split("\n## ").find(|section| section.starts_with("Results")).expect("a section");
-        assert!(
-            results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean or geometric mean of 7"),
-            "{results}"
-        );
+        assert!(results.contains("| `lr 1e-20` | 3 ◂ |") && results.contains("last, mean of 7"), "{results}");
+        assert!(results.contains("| `lr 0.01` | 10, geometric mean |"), "{results}");
+        assert!(results.contains("best, lowest of 7"), "{results}");
         assert!(!results.contains("run3"), "the single runs are below: {results}");
         let caption = "Lines: geometric mean, or mean where a value is 0 or less, of 7 runs; bands: from";
         assert!(html::page(&document).contains(caption));

@@ -1,15 +1,15 @@
--- best: the best run of each experiment, in the split that most of its runs have; a training value never beats a test value
+-- best: the best run of each experiment (and goal, if its runs declare both), in the split that most of its runs have; a training value never beats a test value
 WITH known AS (SELECT *, count(*) OVER (PARTITION BY exp, headline, split) AS sharing FROM runs WHERE isfinite(value))
 SELECT exp, run, headline AS metric, split, model, trials, value, goal, state
 FROM known WHERE goal IN ('min', 'max')
-QUALIFY row_number() OVER (PARTITION BY exp, headline ORDER BY split_rank, sharing DESC, split, if(goal = 'min', value, -value)) = 1
+QUALIFY row_number() OVER (PARTITION BY exp, headline, goal ORDER BY split_rank, sharing DESC, split, if(goal = 'min', value, -value)) = 1
 ORDER BY exp, metric;
 
 -- ranking: every run with a value, the best first; values of different splits are never compared
 WITH known AS (SELECT *, count(*) OVER (PARTITION BY exp, headline, split) AS sharing FROM runs WHERE isfinite(value))
-SELECT exp, rank() OVER (PARTITION BY exp, headline, split ORDER BY if(goal = 'max', -value, value)) AS place,
+SELECT exp, rank() OVER (PARTITION BY exp, headline, goal, split ORDER BY if(goal = 'max', -value, value)) AS place,
        run, headline AS metric, split, model, trials, value, state
-FROM known ORDER BY exp, metric, split_rank, sharing DESC, split, place, run;
+FROM known ORDER BY exp, metric, goal, split_rank, sharing DESC, split, place, run;
 
 -- settings: for each setting that differs within an experiment, how its runs did
 WITH differing AS (SELECT exp, key FROM params GROUP BY exp, key HAVING count(DISTINCT value) > 1)

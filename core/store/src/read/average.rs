@@ -17,17 +17,25 @@ pub enum Average {
 }
 
 impl Average {
-    /// Returns the mean of a metric by its declaration.
+    /// Returns the mean of a metric by the declaration of its run; of several runs see [`crate::Declared`].
     pub fn of(info: Option<&MetricInfo>) -> Self {
         if info.is_some_and(|metric| metric.log) { Self::GeometricMean } else { Self::Mean }
     }
 
-    /// Returns what a figure declares for a metric.
-    pub fn declared(aggregate: Option<Aggregate>, info: Option<&MetricInfo>) -> Self {
+    /// Returns what a figure declares for a metric that has this mean.
+    pub fn declared(aggregate: Option<Aggregate>, mean: Self) -> Self {
         match aggregate {
             Some(Aggregate::Median) => Self::Median,
-            Some(Aggregate::Mean) | None => Self::of(info),
+            Some(Aggregate::Mean) | None => mean,
         }
+    }
+
+    /// Returns the one that most of these values have, and of several the first.
+    pub fn most_common(each: impl Iterator<Item = Self>) -> Option<Self> {
+        let all: Vec<Self> = each.collect();
+        let count = |average: &Self| all.iter().filter(|other| *other == average).count();
+        // Of equal counts, the last is the maximum.
+        all.iter().rev().copied().max_by_key(count)
     }
 
     /// Returns the average that these values have, wherever they are shown: there is no geometric mean of values that are not
@@ -46,6 +54,14 @@ impl Average {
             Self::Mean => "mean",
             Self::GeometricMean => "geometric mean",
             Self::Median => "median",
+        }
+    }
+
+    /// Returns the same in one word.
+    pub fn short(self) -> &'static str {
+        match self {
+            Self::GeometricMean => "geometric",
+            same => same.word(),
         }
     }
 

@@ -9,7 +9,11 @@ use crate::read::average::Average;
 
 /// Ranks how well a split represents a metric; the lowest rank represents the run. Ranks are equal only for the same split.
 pub fn split_rank<'a>(info: Option<&MetricInfo>, split: Option<&'a str>) -> (u8, Option<&'a str>) {
-    let declared = info.and_then(|m| m.headline_of.as_deref());
+    rank_of(info.and_then(|m| m.headline_of.as_deref()), split)
+}
+
+/// Ranks a split where that one is declared to represent the metric.
+pub(crate) fn rank_of<'a>(declared: Option<&str>, split: Option<&'a str>) -> (u8, Option<&'a str>) {
     let lower = split.map(str::to_lowercase);
     let begins = |words: &[&str]| lower.as_ref().is_some_and(|s| words.iter().any(|w| s.starts_with(w)));
     let rank = match split {

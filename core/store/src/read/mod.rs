@@ -1,6 +1,7 @@
 //! Reading a run, for viewers.
 
 pub(crate) mod average;
+pub(crate) mod declared;
 pub(crate) mod export;
 pub(crate) mod files;
 pub(crate) mod headline;

@@ -14,14 +14,14 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gradtop_store::{Goal, MetricInfo, SeriesKey, is_system_metric};
+use gradtop_store::{Declared, SeriesKey, is_system_metric};
 use serde::{Deserialize, Serialize};
 
 use crate::figure::name_of;
 use crate::figure::view::SHARE;
 use crate::list::differing;
 use crate::list::filter::PARAM;
-use crate::live::{RunData, XAxis};
+use crate::live::{RunData, SeriesSnapshot, XAxis};
 use crate::natural;
 use crate::run::param;
 use crate::runs::RunRow;
@@ -165,9 +165,29 @@ impl Facet {
             .then_with(|| natural::order_optional(self.split.as_deref(), other.split.as_deref()))
     }
 
+    /// Returns what those of these runs that logged it declare of its metric.
+    pub fn declared<'a>(&self, runs: impl IntoIterator<Item = &'a ComparedRun>) -> Declared<'a> {
+        let own = runs.into_iter().filter(|run| run.data.keys.iter().any(|(key, _)| self.takes(key)));
+        own.map(|run| run.row.view.manifest.metric(&self.metric)).collect()
+    }
+
     /// Whether a series belongs to it.
     pub fn takes(&self, key: &SeriesKey) -> bool {
         self.metric == key.metric && self.model == key.model && self.split == key.split
+    }
+
+    /// Ranks its split as [`gradtop_store::split_rank`] does.
+    pub fn split_rank(&self, runs: &[ComparedRun]) -> (u8, Option<&str>) {
+        self.declared(runs).split_rank(self.split.as_deref())
+    }
+
+    /// Returns the series of these runs that belong to it.
+    pub fn series<'a>(
+        &self,
+        runs: impl Iterator<Item = &'a ComparedRun>,
+    ) -> impl Iterator<Item = &'a SeriesSnapshot> {
+        let all = runs.flat_map(|run| &run.data.series);
+        all.filter(|series| self.takes(series.key())).map(AsRef::as_ref)
     }
 
     /// `loss`, or `loss deep · test`.
@@ -177,16 +197,6 @@ impl Facet {
             None => self.metric.clone(),
         }
     }
-}
-
-/// What was declared of a metric, by the first run that declared it.
-pub fn info<'a>(runs: &'a [ComparedRun], metric: &str) -> Option<&'a MetricInfo> {
-    runs.iter().find_map(|s| s.row.view.manifest.metric(metric))
-}
-
-/// Which way a metric should go.
-pub fn goal(runs: &[ComparedRun], metric: &str) -> Goal {
-    info(runs, metric).map_or(Goal::None, |m| m.goal)
 }
 
 /// What can be compared: of runs of one experiment everything any of them logged; of several the metrics that each experiment
@@ -349,6 +359,13 @@ pub struct RunGroup {
     pub members: Vec<usize>,
     /// Its colour and marker, which it keeps in whatever company.
     pub look: (Paint, u8),
+}
+
+impl RunGroup {
+    /// Returns its runs.
+    pub fn runs<'a>(&self, runs: &'a [ComparedRun]) -> impl Iterator<Item = &'a ComparedRun> {
+        self.members.iter().filter_map(|at| runs.get(*at))
+    }
 }
 
 /// The runs as groups, each with its look. Groups come in the order of their values.

@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use gradtop_store::Average;
 use gradtop_store::figures::{Figure, Mark, OneOrMany};
 
-use super::{Align, ComparedRun, Facet, RunGroup, info};
+use super::{Align, ComparedRun, Facet, RunGroup};
 use crate::figure::metric_figure;
 use crate::figure::view::{ChartView, Source};
+use crate::live::SeriesSnapshot;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
 
@@ -16,16 +17,7 @@ const NAMED: usize = 12;
 
 /// Creates the figure of a facet: one line for each group, over all its runs and trials, which the caption says.
 pub fn figure(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Figure {
-    let own = runs.iter().filter(|run| run.data.keys.iter().any(|(key, _)| facet.takes(key)));
-    let declared: Vec<_> = own.map(|run| run.row.view.manifest.metric(&facet.metric)).collect();
-    let known = declared.iter().flatten().next().copied();
-    let mut figure = metric_figure(&facet.metric, known.or_else(|| info(runs, &facet.metric)), "step");
-    // Runs of several experiments may measure what has one name in different units, or in none.
-    let mut units = declared.iter().map(|info| info.and_then(|info| info.unit.as_deref()));
-    let first = units.next();
-    if units.any(|unit| Some(unit) != first) {
-        figure.panels.iter_mut().for_each(|panel| panel.y.unit = None);
-    }
+    let mut figure = metric_figure(&facet.metric, facet.declared(runs), "step");
     figure.title = facet.title();
     figure.id.clone_from(&figure.title);
     figure.caption = averaged(runs, groups, facet);
@@ -43,18 +35,15 @@ pub fn figure(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Figur
 
 /// Returns all runs labelled with the name of their group, so that runs of a group are averaged.
 pub fn sources<'a>(runs: &'a [ComparedRun], groups: &'a [RunGroup]) -> Vec<Source<'a>> {
-    let of = |group: &'a RunGroup| {
-        let members = group.members.iter().filter_map(|i| runs.get(*i));
-        members.map(|s| Source { data: &s.data, label: Some(&group.name) })
-    };
+    let of =
+        |group: &'a RunGroup| group.runs(runs).map(|s| Source { data: &s.data, label: Some(&group.name) });
     groups.iter().flat_map(of).collect()
 }
 
 /// Says what the lines are the mean of, and what the bands are, if any line is one of several series.
 fn averaged(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Option<String> {
     let trials = |run: &ComparedRun| run.data.keys.iter().filter(|(key, _)| facet.takes(key)).count();
-    let members =
-        |group: &RunGroup| group.members.iter().filter_map(|at| runs.get(*at)).map(trials).collect();
+    let members = |group: &RunGroup| group.runs(runs).map(trials).collect();
     let each: Vec<Vec<usize>> = groups.iter().map(members).collect();
     let several = each.iter().flatten().any(|trials| *trials > 1);
     let ends = |counts: &dyn Fn(&Vec<usize>) -> usize| {
@@ -68,9 +57,30 @@ fn averaged(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Option<
         (Some(runs), true) => format!("all trials of {runs} runs"),
         (None, _) => format!("{} trials", ends(&|trials| trials.iter().sum())?),
     };
-    let series = runs.iter().flat_map(|run| &run.data.series).filter(|series| facet.takes(series.key()));
-    let mean = Average::of(info(runs, &facet.metric)).word_of_all(series.filter_map(|series| series.min()));
-    Some(format!("Lines: {mean} of {of}; bands: from the lowest to the highest."))
+    Some(format!("Lines: {}; bands: from the lowest to the highest.", means(runs, groups, facet, &of)))
+}
+
+/// Says which mean the lines are: `geometric mean of 3 trials`, and the names of those which are another: `(b: mean)`.
+fn means(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet, of: &str) -> String {
+    let series = |group: &RunGroup| -> Vec<_> { facet.series(group.runs(runs)).collect() };
+    let several = groups.iter().filter(|group| series(group).len() > 1);
+    let each: Vec<(Average, &RunGroup)> =
+        several.map(|group| (facet.declared(group.runs(runs)).average(), group)).collect();
+    let word = |average: Average| {
+        let own = each.iter().filter(|(other, _)| *other == average);
+        average.word_of_all(own.flat_map(|(_, group)| series(group)).filter_map(SeriesSnapshot::min))
+    };
+    let most = Average::most_common(each.iter().map(|(average, _)| *average)).unwrap_or_default();
+    let others: Vec<(Average, &str)> =
+        each.iter().filter(|(own, _)| *own != most).map(|(own, group)| (*own, group.name.as_str())).collect();
+    let text = format!("{} of {of}", word(most));
+    let Some((other, _)) = others.first() else { return text };
+    let names = others.iter().take(NAMED).map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
+    let more = match others.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{text} ({}: {names}{more})", word(*other))
 }
 
 /// Adds the names of the runs below a drawing.

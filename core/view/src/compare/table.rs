@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use gradtop_store::{Average, Goal};
 use serde::{Deserialize, Serialize};
 
-use super::{ComparedRun, Facet, RunGroup, differing, facets, goal, info};
+use super::{ComparedRun, Facet, RunGroup, differing, facets};
 use crate::live::SeriesSnapshot;
 
 /// How the values of a metric are summarized.
@@ -58,8 +58,14 @@ pub struct Column {
     pub statistic: Statistic,
     /// Whether lower or higher is better, if either.
     pub better: Goal,
-    /// How last values are averaged; `None` if not in all rows alike.
+    /// How most rows average several last values.
     pub average: Option<Average>,
+    /// The unit of all rows, if they have one.
+    pub unit: Option<String>,
+    /// Why its values cannot be compared; see [`gradtop_store::Declared::doubts`].
+    pub doubts: Vec<String>,
+    /// Whether the values can be compared: they have one unit, or none.
+    comparable: bool,
     /// Smallest and largest number of series of a group: trials times runs.
     pub of: (usize, usize),
     /// Smallest and largest number of series that contribute: the finite ones, if there are any.
@@ -72,6 +78,15 @@ fn count((few, many): (usize, usize)) -> String {
 }
 
 impl Column {
+    /// Returns what it shows, and why its values cannot be compared, if so: `loss deep · test`, `loss · units differ: ms, s`.
+    pub fn title(&self) -> String {
+        std::iter::once(&self.facet.title())
+            .chain(&self.doubts)
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(" · ")
+    }
+
     /// Returns a short heading: the kind of value and how several are summarized, `last, mean` or `best, lowest`.
     pub fn short(&self) -> String {
         let finite = if self.finite == self.of { "" } else { " of finite" };
@@ -91,9 +106,7 @@ impl Column {
         let word = self.statistic.word();
         match (self.statistic, self.better) {
             _ if self.of.1 < 2 => word.to_owned(),
-            (Statistic::Last, _) => {
-                format!("{word}, {}", of(self.average.map_or("mean or geometric mean", Average::word)))
-            }
+            (Statistic::Last, _) => format!("{word}, {}", of(self.average.unwrap_or_default().word())),
             (Statistic::Best, Goal::Max) => format!("{word}, {}", of("highest")),
             (Statistic::Best, _) => format!("{word}, {}", of("lowest")),
             (Statistic::Min, _) => of(word),
@@ -102,14 +115,18 @@ impl Column {
 }
 
 /// A run or a group.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Row {
     /// Its index in the list of groups.
     pub group: usize,
     /// Its differing parameters as text; blank if it has none.
     pub params: Vec<String>,
-    /// Its values; `None` if nothing was logged.
+    /// Its values; `None` if nothing was logged, or if they have several units.
     pub values: Vec<Option<f64>>,
+    /// How each is averaged, if it is the average of several series.
+    pub averages: Vec<Option<Average>>,
+    /// The unit of each.
+    pub units: Vec<Option<String>>,
     /// Which of them are the best of their column.
     pub best: Vec<bool>,
 }
@@ -153,14 +170,33 @@ fn of<'a>(
     group: &'a RunGroup,
     facet: &'a Facet,
 ) -> impl Iterator<Item = &'a SeriesSnapshot> {
-    let members = group.members.iter().filter_map(|i| runs.get(*i));
-    members.flat_map(|s| &s.data.series).filter(|s| facet.takes(s.key())).map(AsRef::as_ref)
+    facet.series(group.runs(runs))
+}
+
+/// A value of a row, how it is averaged and its unit.
+type Cell = (Option<f64>, Option<Average>, Option<String>);
+
+fn cell(runs: &[ComparedRun], group: &RunGroup, column: &Column) -> Cell {
+    let declared = column.facet.declared(group.runs(runs));
+    if !declared.has_one_unit() {
+        return (None, None, None);
+    }
+    let each: Vec<f64> = of(runs, group, &column.facet)
+        .filter_map(|series| column.statistic.value(column.better, series))
+        .collect();
+    let average = declared.average().over(each.iter().copied());
+    let is_mean = column.statistic == Statistic::Last && each.len() > 1;
+    let value = match (column.statistic, column.better) {
+        (Statistic::Last, _) => average.of_finite(each),
+        (Statistic::Best, Goal::Max) => each.into_iter().reduce(f64::max),
+        (Statistic::Best | Statistic::Min, _) => each.into_iter().reduce(f64::min),
+    };
+    (value, Some(average).filter(|_| is_mean), declared.unit().map(str::to_owned))
 }
 
 fn row(runs: &[ComparedRun], group: &RunGroup, at: usize, params: &[String], columns: &[Column]) -> Row {
-    let members: Vec<&ComparedRun> = group.members.iter().filter_map(|i| runs.get(*i)).collect();
     let param = |key: &String| {
-        let mut values: Vec<String> = members.iter().map(|s| s.value(key).unwrap_or_default()).collect();
+        let mut values: Vec<String> = group.runs(runs).map(|s| s.value(key).unwrap_or_default()).collect();
         values.sort();
         values.dedup();
         match values.as_slice() {
@@ -168,18 +204,15 @@ fn row(runs: &[ComparedRun], group: &RunGroup, at: usize, params: &[String], col
             many => format!("{} values", many.len()),
         }
     };
-    let value = |c: &Column| {
-        let average = Average::of(info(runs, &c.facet.metric));
-        let each = of(runs, group, &c.facet).filter_map(|s| c.statistic.value(c.better, s));
-        match (c.statistic, c.better) {
-            (Statistic::Last, _) => average.of_finite(each),
-            (Statistic::Best, Goal::Max) => each.reduce(f64::max),
-            (Statistic::Best | Statistic::Min, _) => each.reduce(f64::min),
-        }
-    };
-    let values: Vec<Option<f64>> = columns.iter().map(value).collect();
-    let best = vec![false; values.len()];
-    Row { group: at, params: params.iter().map(param).collect(), values, best }
+    let mut row = Row { group: at, params: params.iter().map(param).collect(), ..Row::default() };
+    for column in columns {
+        let (value, average, unit) = cell(runs, group, column);
+        row.values.push(value);
+        row.averages.push(average);
+        row.units.push(unit);
+        row.best.push(false);
+    }
+    row
 }
 
 impl ComparisonTable {
@@ -187,7 +220,7 @@ impl ComparisonTable {
     pub fn new(runs: &[ComparedRun], groups: &[RunGroup], metrics: &[String]) -> Self {
         let params = differing(runs);
         let mut shown = facets(runs, metrics);
-        let declared = |f: &Facet| info(runs, &f.metric).is_some();
+        let declared = |f: &Facet| runs.iter().any(|run| run.row.view.manifest.metric(&f.metric).is_some());
         if metrics.is_empty() {
             // Without declared metrics, use the logged ones.
             let any = shown.iter().any(declared);
@@ -195,18 +228,23 @@ impl ComparisonTable {
         }
         let mut columns = Vec::new();
         for facet in shown {
-            let goal = goal(runs, &facet.metric);
-            let last = |t| of(runs, t, &facet).filter_map(|s| Statistic::Last.value(goal, s));
-            let with = groups.iter().filter(|t| of(runs, t, &facet).next().is_some());
-            let mut averages = with.map(|t| Average::of(info(runs, &facet.metric)).over(last(t)));
-            let first = averages.next();
-            let average = first.filter(|first| averages.all(|other| other == *first));
+            let declared = facet.declared(runs);
+            let goal = declared.goal();
             let counts: Vec<usize> =
                 groups.iter().map(|t| of(runs, t, &facet).count()).filter(|n| *n > 0).collect();
             let mut add = |statistic: Statistic, better| {
                 let finite = groups.iter().filter_map(|t| statistic.finite(of(runs, t, &facet))).collect();
-                let (of, finite) = (ends(counts.clone()), ends(finite));
-                columns.push(Column { facet: facet.clone(), statistic, better, average, of, finite });
+                columns.push(Column {
+                    facet: facet.clone(),
+                    statistic,
+                    better,
+                    average: None,
+                    unit: declared.unit().map(str::to_owned),
+                    doubts: declared.doubts(),
+                    comparable: declared.has_one_unit(),
+                    of: ends(counts.clone()),
+                    finite: ends(finite),
+                });
             };
             add(Statistic::Last, goal);
             if goal != Goal::None {
@@ -217,10 +255,24 @@ impl ComparisonTable {
                 add(Statistic::Min, Goal::None);
             }
         }
-        let rows = groups.iter().enumerate().map(|(i, t)| row(runs, t, i, &params, &columns)).collect();
+        let rows: Vec<Row> =
+            groups.iter().enumerate().map(|(i, t)| row(runs, t, i, &params, &columns)).collect();
+        for (at, column) in columns.iter_mut().enumerate() {
+            column.average = Average::most_common(rows.iter().filter_map(|row| row.averages[at]));
+        }
         let mut table = Self { params, columns, rows, grouped: groups.len() < runs.len() };
         table.mark_best();
         table
+    }
+
+    /// Returns how a value is averaged, if that is not what the heading of its column says.
+    pub fn other_average(&self, row: &Row, column: usize) -> Option<Average> {
+        row.averages[column].filter(|_| row.averages[column] != self.columns[column].average)
+    }
+
+    /// Returns the unit of a value, if not all values of its column have it.
+    pub fn other_unit<'a>(&self, row: &'a Row, column: usize) -> Option<&'a str> {
+        row.units[column].as_deref().filter(|_| self.columns[column].unit.is_none())
     }
 
     /// Returns every column, in the order in which they are shown: the values first where the names of groups have the
@@ -249,7 +301,8 @@ impl ComparisonTable {
         }
     }
 
-    /// Marks the best values of each column, several if they are equal. With fewer than two values, finite or not, none is marked.
+    /// Marks the best values of each column, several if they are equal. With fewer than two values, finite or not, or with
+    /// several units, none is marked.
     fn mark_best(&mut self) {
         for (i, column) in self.columns.iter().enumerate() {
             let finite = self.rows.iter().filter_map(|r| r.values[i]).filter(|v| v.is_finite());
@@ -258,7 +311,7 @@ impl ComparisonTable {
                 Goal::Max => finite.reduce(f64::max),
                 Goal::None => None,
             };
-            if self.rows.iter().filter(|r| r.values[i].is_some()).count() < 2 {
+            if !column.comparable || self.rows.iter().filter(|r| r.values[i].is_some()).count() < 2 {
                 continue;
             }
             for row in &mut self.rows {

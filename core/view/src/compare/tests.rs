@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use gradtop_store::{ParamValue, SeriesKey, State};
+use gradtop_store::{Average, Goal, ParamValue, SeriesKey, State};
 use gradtop_tests::run_fixtures::{RunFixtures, Spec, run};
 
 use super::table::{ComparisonTable, Sort, Statistic};
@@ -405,8 +405,95 @@ fn trials_have_one_mean_in_lists_and_comparisons_whatever_else_is_compared() {
         .collect();
     assert_eq!(of_list, [Some((2.0, "geometric mean")), Some((2.0, "mean"))]);
     assert_eq!(of_table, [Some(2.0), Some(2.0)]);
-    assert_eq!(table.columns[0].words(), "last, mean or geometric mean of 2");
+    assert_eq!(table.columns[0].words(), "last, geometric mean of 2");
+    let others: Vec<_> = table.rows.iter().map(|row| table.other_average(row, 0)).collect();
+    assert_eq!(others, [None, Some(Average::Mean)]);
     drop(bench);
+}
+
+/// A run of each declaration of its metric (logarithmic or not, each goal, two units or none, or no declaration at all) with
+/// one and with three trials.
+fn of_all_declarations() -> Vec<Spec> {
+    let mut declarations = vec![None];
+    for log in [false, true] {
+        for goal in [Goal::None, Goal::Min, Goal::Max] {
+            for unit in [None, Some("s".to_owned()), Some("ms".to_owned())] {
+                declarations.push(Some((log, goal, unit)));
+            }
+        }
+    }
+    let spec = |(i, trials): (usize, i32)| {
+        let name = format!("r{i}-{trials}");
+        let mut spec = run("fit", &name, 1).with(|manifest, _| match &declarations[i] {
+            None => manifest.metrics.clear(),
+            Some((log, goal, unit)) => {
+                (manifest.metrics[0].log, manifest.metrics[0].goal) = (*log, *goal);
+                manifest.metrics[0].unit.clone_from(unit);
+            }
+        });
+        for trial in 0..trials {
+            let key = SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+            spec = spec.logged(key, &[(0, 1.0), (1, 10f64.powi(trial - i as i32 % 3))]);
+        }
+        spec
+    };
+    (0..declarations.len()).flat_map(|i| [(i, 1), (i, 3)]).map(spec).collect()
+}
+
+/// Whoever else is compared, a run has the mean that it declares, and it is named; what the others do not declare alike holds
+/// for none of them.
+#[test]
+fn no_run_decides_for_another_what_its_metric_is() {
+    let specs = of_all_declarations();
+    let names: Vec<String> = specs.iter().map(|spec| spec.manifest.run.clone()).collect();
+    let (_bench, all) = runs(specs, &names.iter().map(String::as_str).collect::<Vec<_>>());
+    let declared = |run: &ComparedRun| run.row.view.manifest.metric("loss").cloned().unwrap_or_default();
+    let table = |runs: &[ComparedRun]| {
+        ComparisonTable::new(runs, &groups(runs, &GroupBy::Nothing), &["loss".to_owned()])
+    };
+    for one in &all {
+        let line = headline::all(&one.row.view)[0].line().unwrap();
+        for other in all.iter().filter(|other| other.row.id != one.row.id) {
+            let pair = [one.clone(), other.clone()];
+            let (table, whole) = (table(&pair), table(&[other.clone(), one.clone()]));
+            let (mine, last) = (&table.rows[0], &table.columns[0]);
+            let said = (mine.averages[0], mine.values[0]);
+            assert_eq!(said, (Some(line.average).filter(|_| line.trials > 1), Some(line.value)));
+            let named = table.other_average(mine, 0).or(last.average.filter(|_| line.trials > 1));
+            assert_eq!(named, mine.averages[0], "the heading or the row names it");
+            let [a, b] = [declared(one), declared(other)];
+            let (units, goals) =
+                (a.unit != b.unit, a.goal != b.goal && ![a.goal, b.goal].contains(&Goal::None));
+            assert_eq!(last.doubts.len(), usize::from(units) + usize::from(goals), "{:?}", last.doubts);
+            assert_eq!(last.title() == "loss", last.doubts.is_empty());
+            let has_best = table.rows.iter().any(|row| row.best[0]);
+            assert_eq!(has_best, last.better != Goal::None && !units, "{a:?} {b:?}");
+            assert!(!goals || last.better == Goal::None);
+            assert_eq!((&last.doubts, last.better, &last.unit), {
+                let turned = &whole.columns[0];
+                (&turned.doubts, turned.better, &turned.unit)
+            });
+            let own_unit = table.other_unit(mine, 0).or(last.unit.as_deref());
+            assert_eq!(own_unit, a.unit.as_deref());
+            let groups = groups(&pair, &GroupBy::Nothing);
+            let facet = &facets(&pair, &["loss".to_owned()])[0];
+            let figure = overlay::figure(&pair, &groups, facet);
+            let is_log = matches!(figure.panels[0].y.scale, gradtop_store::figures::Scale::Log);
+            assert_eq!(is_log, a.log && b.log);
+            let view = overlay::view(Align::Step, &groups, None);
+            let sources = overlay::sources(&pair, &groups);
+            let chart = build(&sources, Subject::Panel(&figure, 0), &view, (100, 20), Theme::default());
+            let shown = chart.lines.iter().find(|line| line.name == groups[0].name).unwrap();
+            assert_eq!(shown.last, mine.values[0], "the chart has the mean of the table");
+            assert_eq!(chart.chart.y.unit.as_deref(), last.unit.as_deref());
+            assert_eq!(chart.chart.notes.iter().any(|note| note.starts_with("units differ")), units);
+            let together = RunGroup { name: "both".to_owned(), members: vec![0, 1], look: groups[0].look };
+            let both = ComparisonTable::new(&pair, &[together], &["loss".to_owned()]).rows.remove(0);
+            let mean = if a.log && b.log { Average::GeometricMean } else { Average::Mean };
+            assert_eq!(both.averages[0], Some(mean).filter(|_| !units));
+            assert_eq!(both.values[0].is_some(), !units, "values in different units have no mean");
+        }
+    }
 }
 
 #[test]

@@ -9,6 +9,7 @@ use gradtop_chart::number;
 use gradtop_chart::scale::{Scale, Span};
 use gradtop_chart::{Chart, Mark, RulePosition, Shape, Side};
 use gradtop_host::text::clean;
+use gradtop_store::Declared;
 use gradtop_store::figures::{Figure, Panel};
 
 use super::lines::{self, ClippedShape, LineShapes};
@@ -361,8 +362,8 @@ fn panel_of(sources: &[Source<'_>], subject: Subject<'_>) -> Panel {
     match subject {
         Subject::Panel(figure, n) => figure.panels.get(n).cloned().unwrap_or_default(),
         Subject::Metric(name) => {
-            let info = sources.iter().find_map(|s| s.data.info(name));
-            metric_figure(name, info, "step").panels.swap_remove(0)
+            let declared: Declared<'_> = sources.iter().map(|s| s.data.info(name)).collect();
+            metric_figure(name, declared, "step").panels.swap_remove(0)
         }
     }
 }

@@ -321,7 +321,11 @@ fn a_line_without_a_place_on_the_axis_is_neither_in_the_legend_nor_in_the_range(
     let chart = built(&data, &view, 60);
     assert_eq!(chart.lines.iter().map(|l| l.name.as_str()).collect::<Vec<_>>(), ["val"]);
     assert_eq!(chart.chart.notes, ["train was logged without an epoch and is left out"]);
-    let page = evaluate_as(&metric_figure("loss", None, "epoch"), &Source::of(&data), &view);
+    let page = evaluate_as(
+        &metric_figure("loss", gradtop_store::Declared::default(), "epoch"),
+        &Source::of(&data),
+        &view,
+    );
     assert!(Domain::of(&page.charts[0]).y.high < 50.0, "{:?}", page.charts[0]);
 }
 
@@ -366,7 +370,7 @@ fn a_share_of_the_run_is_the_same_for_all_its_series_and_where_it_was_resumed() 
     let resumes = Arc::new(vec![(50, 0)]);
     let data = RunData { resumes, last_step: Some(200), ..run(vec![train, val]) };
     let view = ChartView { x: Some(XAxis::Step), relative: true, ..ChartView::default() };
-    let figure = super::metric_figure("loss", None, "step");
+    let figure = super::metric_figure("loss", gradtop_store::Declared::default(), "step");
     let chart = super::chart::evaluate_as(&figure, &Source::of(&data), &view).charts.remove(0);
     let place = |mark: &Mark| match &mark.shape {
         Shape::Line { x, .. } => x.clone(),
@@ -409,7 +413,15 @@ fn an_axis_of_days_is_no_time_of_day() {
         let at = |n: i64| Sample { step: n, epoch: f64::NAN, time_us: n * hours * 3_600_000_000, value: 1.0 };
         let data = run(vec![of_samples(SeriesKey::metric("loss"), [0, 1].map(at), 0.0)]);
         let view = ChartView { x: Some(XAxis::Clock), ..ChartView::default() };
-        evaluate_as(&metric_figure("loss", None, "step"), &Source::of(&data), &view).charts.remove(0).x.label
+        evaluate_as(
+            &metric_figure("loss", gradtop_store::Declared::default(), "step"),
+            &Source::of(&data),
+            &view,
+        )
+        .charts
+        .remove(0)
+        .x
+        .label
     };
     assert_eq!([label(2), label(60)], ["time of day", "date"]);
 }
@@ -418,7 +430,7 @@ fn an_axis_of_days_is_no_time_of_day() {
 fn a_part_of_an_axis_is_titled_with_its_own_last_value() {
     let data = run(vec![series(SeriesKey::metric("loss"), (0..100).map(f64::from), 0.0)]);
     let view = ChartView { zoom_x: Some((10.0, 20.5)), ..ChartView::default() };
-    let figure = super::metric_figure("loss", None, "step");
+    let figure = super::metric_figure("loss", gradtop_store::Declared::default(), "step");
     let chart = super::chart::evaluate_as(&figure, &Source::of(&data), &view).charts.remove(0);
     assert_eq!(chart.marks[0].last, Some(20.0));
 }

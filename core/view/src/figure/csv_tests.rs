@@ -15,7 +15,7 @@ use crate::live::testing::{run, series};
 fn of_many_rows_the_drawn_ones_are_rows() {
     let value = |step: usize| (step as f64 * 0.7).sin();
     let data = run(vec![series(SeriesKey::metric("loss"), (0..8_000).map(value), 0.0)]);
-    let figure = metric_figure("loss", None, "step");
+    let figure = metric_figure("loss", gradtop_store::Declared::default(), "step");
     let points = |view: &ChartView| {
         let mut chart = evaluate_as(&figure, &Source::of(&data), view).charts.remove(0);
         let Shape::Line { x, y } = chart.marks.remove(0).shape else { panic!("a line") };
@@ -31,7 +31,7 @@ fn of_many_rows_the_drawn_ones_are_rows() {
 fn of_joined_rows_it_is_said_which_steps_the_values_are_of() {
     let value = |step: i64| if step % 9_001 == 9_000 { f64::NAN } else { (step as f64 * 0.7).sin() };
     let data = run(vec![series(SeriesKey::metric("loss"), (0..60_000).map(value), 0.0)]);
-    let figure = metric_figure("loss", None, "step");
+    let figure = metric_figure("loss", gradtop_store::Declared::default(), "step");
     for x in [None, Some(XAxis::Time), Some(XAxis::Epoch)] {
         let drawn = evaluate_as(&figure, &Source::of(&data), &ChartView { x, ..ChartView::default() });
         let text = gradtop_chart::csv::figure(&drawn);

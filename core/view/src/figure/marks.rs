@@ -204,7 +204,7 @@ fn averaged(points: &[(f64, f64)], aggregate: Option<Aggregate>) -> Option<Avera
     for same in sorted.chunk_by(|a, b| a.0 == b.0) {
         let mut values: Vec<f64> = same.iter().map(|(_, y)| *y).filter(|y| y.is_finite()).collect();
         let odd = same[0].1;
-        let summary = average::summary(&mut values, Average::declared(aggregate, None));
+        let summary = average::summary(&mut values, Average::declared(aggregate, Average::Mean));
         let (middle, least, greatest) = summary.unwrap_or((odd, odd, odd));
         out.x.push(same[0].0);
         out.y.push(middle);

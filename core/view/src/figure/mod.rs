@@ -25,7 +25,7 @@ mod cursor_tests;
 #[cfg(test)]
 mod tests;
 
-use gradtop_store::MetricInfo;
+use gradtop_store::Declared;
 use gradtop_store::figures;
 
 use crate::live::{RunData, XAxis};
@@ -39,19 +39,20 @@ pub fn own_range(data: &RunData, relative: bool, axis: XAxis, (low, high): (f64,
 }
 
 /// A figure for a metric that no figure was declared for: a line for each model and split, the mean over trials with their range.
-pub fn metric_figure(name: &str, info: Option<&MetricInfo>, x: &str) -> figures::Figure {
-    let scale = if info.is_some_and(|m| m.log) { figures::Scale::Log } else { figures::Scale::Linear };
+pub fn metric_figure<'a>(name: &str, declared: impl Into<Declared<'a>>, x: &str) -> figures::Figure {
+    let declared = declared.into();
+    let scale = if declared.is_log() { figures::Scale::Log } else { figures::Scale::Linear };
     let mark = figures::Mark {
         metric: Some(name.to_owned()),
         x: Some(figures::MarkX::Source(x.to_owned())),
         band: Some(figures::Band::Minmax),
         ..figures::Mark::default()
     };
-    let unit = info.and_then(|m| m.unit.clone());
+    let unit = declared.unit().map(str::to_owned);
     figures::Figure {
         id: name.to_owned(),
         title: name.to_owned(),
-        caption: info.map(|m| m.help.clone()).filter(|h| !h.is_empty()),
+        caption: declared.help().map(str::to_owned),
         panels: vec![figures::Panel {
             y: figures::Axis { unit, scale, ..figures::Axis::default() },
             marks: vec![mark],

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gradtop_chart::scale::Scale;
 use gradtop_chart::{Axis, Chart};
 use gradtop_store::figures::{self, Mark, MarkAxis, MarkKind, MarkX, OneOrMany, Panel};
-use gradtop_store::{Average, SeriesKey};
+use gradtop_store::{Average, Declared, SeriesKey};
 
 use super::member::{Member, Placement};
 use super::parts::{AxisHints, EvaluatedMark, Line, Part, Plan, Style, colour, side};
@@ -108,16 +108,25 @@ fn of_metric<'a>(
     view: &ChartView,
 ) -> EvaluatedMark<'a> {
     let metric = mark.metric.as_deref().unwrap_or_default();
-    let lines = lines(sources, mark, metrics, view);
+    let mut lines = lines(sources, mark, metrics, view);
     let mut made = EvaluatedMark::default();
     if lines.is_empty() {
         made.notes.push(no_lines(sources, mark, metric));
     }
+    let all = units(&lines, metric);
+    let recorded = lines.iter().flat_map(|line| &line.members).find_map(|member| member.series.unit());
     made.hints = AxisHints {
         y_label: Some(metric.to_owned()),
-        y_unit: lines.iter().flat_map(|l| &l.members).find_map(|m| m.series.unit().map(str::to_owned)),
+        y_unit: recorded.filter(|_| all.len() == 1).map(str::to_owned),
         ..AxisHints::default()
     };
+    if all.len() > 1 {
+        let names: Vec<&str> = all.iter().map(|unit| unit.as_deref().unwrap_or("none")).collect();
+        made.notes.push(format!("units differ: {}", names.join(", ")));
+    }
+    for mixed in lines.extract_if(.., |line| units(std::slice::from_ref(line), metric).len() > 1) {
+        made.notes.push(format!("{}: values in different units have no mean", mixed.name));
+    }
     match mark.kind {
         MarkKind::Bar => marks::bars(mark, metric, &lines, &mut made),
         MarkKind::Histogram => marks::histogram_of(mark, metric, lines, &mut made),
@@ -280,6 +289,20 @@ fn grouped<'a>(sources: &[Source<'a>], mark: &Mark, view: &ChartView) -> Vec<(Gr
     groups
 }
 
+/// Returns the mean of these series, which each run declares for itself.
+fn average(metric: &str, members: &[Member<'_>]) -> Average {
+    members.iter().map(|member| member.run().info(metric)).collect::<Declared<'_>>().average()
+}
+
+/// Returns the units of the values of lines.
+fn units(lines: &[Line<'_>], metric: &str) -> BTreeSet<Option<String>> {
+    let unit = |member: &Member<'_>| {
+        let declared = member.run().info(metric).and_then(|info| info.unit.as_deref());
+        declared.or(member.series.unit()).map(str::to_owned)
+    };
+    lines.iter().flat_map(|line| &line.members).map(unit).collect()
+}
+
 /// Returns the lines of a mark of a metric.
 fn lines<'a>(
     sources: &[Source<'a>],
@@ -289,7 +312,6 @@ fn lines<'a>(
 ) -> Vec<Line<'a>> {
     let groups = grouped(sources, mark, view);
     let metric = mark.metric.as_deref().unwrap_or_default();
-    let info = sources.iter().find_map(|s| s.data.metrics.iter().find(|info| info.name == metric));
     let own = mark.label.as_deref().or_else(|| (metrics.len() > 1).then_some(metric));
     // The label of an only line says enough.
     let is_named = groups.len() == 1 && mark.label.is_some();
@@ -316,7 +338,7 @@ fn lines<'a>(
                 _ if mark.band.is_some() => Style::Banded,
                 _ => Style::Line,
             },
-            average: Average::declared(mark.aggregate, info),
+            average: Average::declared(mark.aggregate, average(metric, &members)),
             members,
             side: side(mark),
             colour: colour(mark),

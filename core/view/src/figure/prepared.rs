@@ -57,9 +57,19 @@ impl CursorValue {
 
     /// Returns whether the description of both is the same.
     pub fn has_same_description(&self, other: &Self) -> bool {
+        self.is_of_same_steps(other) && self.mean() == other.mean()
+    }
+
+    /// Returns whether the description of both is the same, but for the kind of mean.
+    pub fn is_of_same_steps(&self, other: &Self) -> bool {
         let description =
             |at: &Self| (at.n, at.all, at.series, at.members, at.steps, at.nearness == Nearness::Ended);
         description(self) == description(other)
+    }
+
+    /// Returns how its values are averaged, if there are several.
+    pub fn mean(&self) -> Option<Average> {
+        Some(self.average).filter(|_| self.n > 1)
     }
 
     /// Returns a shorter description: only the steps, whether they are the last, and of how many series if not of all.

@@ -425,7 +425,7 @@ fn a_drawing_of_trials_says_what_its_lines_are_the_mean_of() {
     let said = |trials, own: Option<&str>| {
         let of = |trial| series("loss", "", trial, &[1.0, 2.0]);
         let data = data((0..trials).map(of).collect::<Vec<_>>());
-        let figure = metric_figure("loss", None, "step");
+        let figure = metric_figure("loss", gradtop_store::Declared::default(), "step");
         evaluate(&Figure { caption: own.map(str::to_owned), ..figure }, &data).caption
     };
     let mean = "Lines: mean of 3 trials; bands: from the lowest to the highest.";

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_host::median;
-use gradtop_store::{Goal, Headline, HeadlineLine, ParamValue, View, split_rank};
+use gradtop_store::{Declared, Goal, Headline, HeadlineLine, ParamValue, View, split_rank};
 
 use super::field::param;
 use crate::run::headline;
@@ -32,6 +32,8 @@ pub struct Ranking<'a> {
     pub groups: Vec<Group<'a>>,
     /// Whether lower or higher is better.
     pub goal: Goal,
+    /// Why the values cannot be compared; see [`Declared::doubts`].
+    pub doubts: Vec<String>,
     /// The split of all values.
     pub split: Option<&'a str>,
     /// The models that the values are of: of each run that of its best.
@@ -50,8 +52,8 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, said: Option<Goal>, by: &[&s
         headline::all(view).into_iter().find(|headline| headline.metric == metric)
     };
     let found: Vec<(&View, Headline<'_>)> = views.iter().filter_map(|view| Some((view, of(view)?))).collect();
-    let declared = || found.iter().find_map(|(_, headline)| headline.info).map(|info| info.goal);
-    let goal = said.or_else(declared).unwrap_or(Goal::None);
+    let declared: Declared<'_> = found.iter().map(|(_, headline)| headline.info).collect();
+    let goal = said.unwrap_or_else(|| declared.goal());
     // Without a goal the lowest come first.
     let first = if goal == Goal::Max { Goal::Max } else { Goal::Min };
     let (_, split) = shared_split(found.iter().map(|(_, headline)| headline))?;
@@ -87,7 +89,8 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, said: Option<Goal>, by: &[&s
         (false, false) => towards(a.median, b.median).then(towards(a.best, b.best)),
         (a, b) => a.cmp(&b),
     });
-    Some(Ranking { groups, goal, split, models, live, without: views.len() - counted })
+    let (doubts, without) = (declared.doubts(), views.len() - counted);
+    Some(Ranking { groups, goal, doubts, split, models, live, without })
 }
 
 /// A split, after how well it represents a metric: see [`split_rank`].

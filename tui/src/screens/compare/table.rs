@@ -14,6 +14,7 @@ use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
+use gradtop_store::Average;
 use gradtop_view::compare::table::{Row, Sort};
 use gradtop_view::figure::prepared::CursorValue;
 use gradtop_view::run::state;
@@ -46,6 +47,17 @@ impl Column {
         let (least, width) = (widest + mark, widest.max(width_of(&title)) + mark);
         Self { group, title, cells, best, width, least, numbers }
     }
+
+    /// Adds words behind the cells, which say what the heading does not.
+    fn followed_by(mut self, words: &[String]) -> Self {
+        if words.iter().any(|words| !words.is_empty()) {
+            let words = align(words, Align::Left, usize::MAX, false);
+            self.least += words.first().map_or(0, |words| 1 + width_of(words));
+            self.width = self.width.max(self.least);
+            self.cells.iter_mut().zip(words).for_each(|(cell, words)| cell.extend([" ", words.as_str()]));
+        }
+        self
+    }
 }
 
 /// The value of a group at the cursor, and its number as text.
@@ -77,7 +89,14 @@ fn columns(screen: &Compare, theme: Theme) -> Vec<Column> {
             let column = &table.columns[i];
             let cells: Vec<String> = rows.iter().map(|r| text(r.values[i])).collect();
             let best = rows.iter().map(|r| r.best[i]).collect();
-            Some(Column::new(clean(&column.facet.title()), column.short(), &cells, best, true))
+            let words = |row: &&Row| {
+                let unit = table.other_unit(row, i).map(clean);
+                let mean = table.other_average(row, i).map(|mean| mean.short().to_owned());
+                unit.into_iter().chain(mean).collect::<Vec<_>>().join(" ")
+            };
+            let words: Vec<String> = rows.iter().map(words).collect();
+            let shown = Column::new(clean(&column.title()), column.short(), &cells, best, true);
+            Some(shown.followed_by(&words))
         }
         Sort::Given => None,
     };
@@ -92,10 +111,15 @@ fn cursor_columns(screen: &Compare, values: &[Option<AtCursor>], theme: Theme) -
     let of = |r: &&Row| values.get(r.group).and_then(Option::as_ref);
     let words = |r| of(r).map_or_else(|| none(theme).to_owned(), |(_, words)| words.clone());
     let cells: Vec<String> = rows.iter().map(words).collect();
-    let mut out = vec![Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true)];
+    // The heading of the screen says what most are.
+    let most = Average::most_common(rows.iter().filter_map(of).filter_map(|(at, _)| at.mean()));
+    let other = |r| of(r).and_then(|(at, _)| at.mean()).filter(|mean| Some(*mean) != most);
+    let words: Vec<String> = rows.iter().map(|r| other(r).map_or("", Average::short).to_owned()).collect();
+    let shown = Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true);
+    let mut out = vec![shown.followed_by(&words)];
     let mut all = rows.iter().filter_map(of);
     let first = all.next();
-    if all.any(|at| first.is_some_and(|first| !first.0.has_same_description(&at.0))) {
+    if all.any(|at| first.is_some_and(|first| !first.0.is_of_same_steps(&at.0))) {
         let brief = |r| of(r).map(|(at, _)| at.steps_text().replace('–', none(theme))).unwrap_or_default();
         let cells: Vec<String> = rows.iter().map(brief).collect();
         out.push(Column::new(facet, "of step".to_owned(), &cells, Vec::new(), false));

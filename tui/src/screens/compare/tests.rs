@@ -562,3 +562,29 @@ fn cursors_and_order_stay_on_what_they_are_on_when_a_run_joins() {
     read(&mut bench, &mut runs);
     assert!(bench.screen().contains("› norm"), "{}", bench.screen());
 }
+
+/// At every size the row itself says of a mean, in the table and at the cursor, that it is another than the heading says.
+#[test]
+fn a_mean_of_another_kind_than_most_says_so_in_its_row() {
+    let of = |name: &str, log| {
+        let trial = |spec: Spec, (trial, value): (i32, f64)| {
+            let key = SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+            spec.logged(key, &[(0, value), (10, value)])
+        };
+        [(0, 0.1), (1, 1.0), (2, 10.0)]
+            .into_iter()
+            .fold(run("fit", name, 1), trial)
+            .with(|m, _| m.metrics[0].log = log)
+    };
+    let specs = || vec![of("a", true), of("b", true), of("c", false)];
+    for (width, height) in SIZES.into_iter().filter(|(width, _)| *width >= 40) {
+        let (mut bench, mut runs) = open(Bench::of(specs()), &["a", "b", "c"]);
+        bench.resize(width, height);
+        read(&mut bench, &mut runs);
+        bench.keys("end");
+        read(&mut bench, &mut runs);
+        let screen = bench.screen();
+        let row = screen.lines().rfind(|line| line.contains(" c ")).unwrap_or_default();
+        assert!(row.contains("3.7") && row.contains(" mean"), "{width}x{height}: {screen}");
+    }
+}
