@@ -131,7 +131,7 @@ fn all_that_read_rows_say_that_some_are_missing() {
     let report = temp.path().join("report.md");
     assert!(gradtop(runs, &["report", "whole", "-o", report.to_str().unwrap()]).status.success());
     let said = fs::read_to_string(report).unwrap();
-    assert!(said.contains("tables/spectrum is damaged: all of its rows are missing."), "{said}");
+    assert!(said.contains("tables/spectrum is damaged: all of its rows are missing"), "{said}");
 }
 
 #[test]
@@ -152,6 +152,49 @@ fn doctor_names_files_that_cannot_be_understood() {
         }
     }
     assert!(gradtop(runs, &["doctor", "torn"]).status.success());
+}
+
+#[test]
+fn what_can_be_read_is_shown_by_every_command_and_the_rest_is_a_warning() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let hurt = synthetic::finished(runs, "hurt", 2_000).unwrap();
+    let gone = synthetic::finished(runs, "gone", 2_000).unwrap();
+    synthetic::finished(runs, "whole", 2_000).unwrap();
+    let metric = "metric-00";
+    let lines = |name: &str| {
+        let report = temp.path().join(name).with_extension("md");
+        let said = gradtop(runs, &["report", name, "-o", report.to_str().unwrap()]);
+        assert!(said.status.success(), "{said:?}");
+        (fs::read_to_string(report).unwrap(), text(&said.stderr))
+    };
+    let (as_whole, warned) = lines("hurt");
+    assert!(as_whole.contains("Metrics in numbers") && warned.is_empty(), "{warned}");
+    fs::write(hurt.figures(), "garbage[").unwrap();
+    fs::remove_file(gone.metrics().join("part-00001.parquet")).unwrap();
+    for (args, of, code) in [
+        (&["plot", "hurt", metric][..], "figures.toml", 0),
+        (&["plot", "hurt"], "figures.toml", 0),
+        (&["plot", "hurt", "--list"], "figures.toml", 0),
+        (&["plot", "hurt", "whole", metric], "figures.toml", 0),
+        (&["compare", "hurt", "whole"], "figures.toml", 0),
+        (&["plot", "gone", "hurt", metric], "2000 of 2000 rows", 0),
+        (&["compare", "gone", "hurt"], "2000 of 2000 rows", 0),
+        (&["compare", "gone"], "2000 of 2000 rows", 1),
+        (&["plot", "gone", metric], "2000 of 2000 rows", 1),
+    ] {
+        let said = gradtop(runs, args);
+        let warned = text(&said.stderr);
+        assert_eq!(said.status.code(), Some(code), "{args:?}: {warned}");
+        assert!(warned.contains(of) && said.stdout.is_empty() == (code != 0), "{args:?}: {warned}");
+    }
+    // All of a report is there but what the damaged file says.
+    let (report, warned) = lines("hurt");
+    assert!(report.contains("figures.toml is damaged") && !report.contains("Missing."), "{report}");
+    for part in ["Metrics in numbers", "Events and alerts"] {
+        assert_eq!(report.contains(part), as_whole.contains(part), "{part}: {report}");
+    }
+    assert!(warned.contains("figures.toml") && warned.contains("what can be read is shown"), "{warned}");
 }
 
 #[test]

@@ -21,6 +21,8 @@ pub struct Import {
     before: Option<RunDir>,
     /// Whether nothing more is read from it.
     pub(crate) over: bool,
+    /// Whether the source has been read up to its end, as it was then.
+    is_at_end: bool,
     /// How many sentences about what is left out the run has.
     told: usize,
 }
@@ -55,7 +57,7 @@ impl Import {
         let reader = source.open()?;
         let recording = Recording::new(target.clone(), source)?;
         let (target, source) = (target.clone(), source.clone());
-        Ok(Self { target, source, reader, recording, before: None, over: false, told: 0 })
+        Ok(Self { target, source, reader, recording, before: None, over: false, is_at_end: false, told: 0 })
     }
 
     /// Imports a whole source and ends the run. `stop` is called now and then to ask whether to stop early.
@@ -127,7 +129,9 @@ impl Import {
         if self.over {
             return Ok(Progress::UpToDate);
         }
-        match self.reader.read(&mut self.recording) {
+        let read = self.reader.read(&mut self.recording);
+        self.is_at_end = matches!(read, Ok(Progress::UpToDate)) && !self.recording.compares();
+        match read {
             Ok(Progress::UpToDate) if self.recording.compares() => self.after_comparing(Compared::SoFar),
             // Rows before the damage still need to be written.
             Err(e) if self.recording.compares() && !matches!(e, ImportError::Store(_)) => {
@@ -206,10 +210,17 @@ impl Import {
         self.close(State::Failed, Some(error.to_string()))
     }
 
-    /// Ends the run on request; nothing more is read.
+    /// Ends the run on request; nothing more is read but a last line to which nobody has written for long. One that is left
+    /// out is said.
     pub(crate) fn stop(&mut self) -> Result<()> {
         self.over = true;
-        self.recording.waiting = InOrder::default();
+        if !self.is_at_end {
+            self.recording.waiting = InOrder::default();
+        } else if let Err(e) = self.reader.finish(&mut self.recording, false) {
+            return if matches!(e, ImportError::Store(_)) { Err(e) } else { self.fail(&e) };
+        } else if let Some(message) = self.reader.unread_end() {
+            self.recording.warning(format!("not imported: {message}"))?;
+        }
         self.close(State::Stopped, Some("following it was ended".to_owned()))
     }
 }

@@ -94,21 +94,41 @@ fn what_another_process_follows_is_not_followed_again() {
     }
 }
 
+/// The warnings among a run's events.
+fn warnings(run: &RunDir) -> Vec<String> {
+    let warning = |line: EventLine| match line.event {
+        Event::Warning { message } => Some(message),
+        _ => None,
+    };
+    gradtop_store::read_events(run).unwrap().into_iter().filter_map(warning).collect()
+}
+
+#[test]
+fn a_last_line_that_may_be_incomplete_is_told_by_a_run_that_is_no_longer_followed() {
+    let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = logs.path().join("metrics.csv");
+    fs::write(&path, "step,loss\n0,1\n1,0.").unwrap();
+    let begun = RefCell::new(None);
+    let news = |news| {
+        if let News::Begun(run) = news {
+            *begun.borrow_mut() = Some(run);
+        }
+    };
+    let stop = || begun.borrow().is_some();
+    Follower::new(&path, target(runs.path()), news).unwrap().run(stop, news).unwrap();
+    let run = begun.take().unwrap();
+    assert_eq!(gradtop_store::read_status(&run).unwrap().rows, 1);
+    let told = "not imported: the last line is left out: without a line break, it may be incomplete";
+    assert_eq!(warnings(&run), [told]);
+}
+
 #[test]
 fn what_is_left_out_is_in_the_run_while_its_source_is_followed() {
     let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let path = logs.path().join("metrics.csv");
     fs::write(&path, "step,loss\n0,1\n1,n/a\n").unwrap();
     let begun = RefCell::new(None);
-    let told = || {
-        let run = begun.borrow().clone()?;
-        let events = gradtop_store::read_events(&run).unwrap().into_iter();
-        let warning = |line: EventLine| match line.event {
-            Event::Warning { message } => Some(message),
-            _ => None,
-        };
-        Some(events.filter_map(warning).collect::<Vec<_>>())
-    };
+    let told = || Some(warnings(begun.borrow().as_ref()?));
     let first = "not imported: loss: 1 value is no number, such as \"n/a\"";
     let stop = || told().is_some_and(|told| told == [first]);
     let news = |news| {

@@ -78,7 +78,8 @@ impl ChartSpec {
         let Some(first) = views.first() else { return Ok(None) };
         let figure = match &self.content {
             ChartContent::Figure { id, panel } => {
-                let declared = figures::read(&first.dir)?.into_iter().find(|figure| figure.id == *id);
+                let declared =
+                    figures::read(&first.dir).unwrap_or_default().into_iter().find(|figure| figure.id == *id);
                 declared.and_then(|mut figure| {
                     figure.panels = vec![figure.panels.get(*panel)?.clone()];
                     Some(figure)
@@ -110,7 +111,6 @@ impl ChartSpec {
         let sources = overlay::sources(&runs, &groups);
         let mut figure = evaluate_as(&overlay::figure(&runs, &groups, facet), &sources, &look);
         overlay::add_run_names(&mut figure, &runs);
-        let odd = runs.iter().filter_map(|s| Some((s.row.name(), s.data.error.as_ref()?)));
-        (figure, odd.map(|(run, error)| clean(&format!("{run}: {error}"))).collect())
+        (figure, runs.iter().flat_map(|run| run.data.unread().map(clean)).collect())
     }
 }

@@ -107,15 +107,12 @@ pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Resul
         some => SeriesFilter::Metrics(some.iter().cloned().collect()),
     };
     let mut runs = gradtop_view::compare::read(&rows, &wanted, smoothing);
-    for error in
-        runs.iter().filter(|run| !run.data.series.is_empty()).filter_map(|run| run.data.error.as_ref())
-    {
-        print::warn(format!("{error}; what can be read is shown"));
-    }
-    let unread = |run: &mut ComparedRun| run.data.error.is_some() && run.data.series.is_empty();
-    let damaged: Vec<ComparedRun> = runs.extract_if(.., unread).collect();
-    for (run, error) in damaged.iter().filter_map(|run| Some((run, run.data.error.as_ref()?))) {
-        let message = format!("{} cannot be read: {error}", run.row.name());
+    let is_unread = |run: &mut ComparedRun| run.data.series.is_empty() && run.data.unread().next().is_some();
+    let unread: Vec<ComparedRun> = runs.extract_if(.., is_unread).collect();
+    super::warn_of(runs.iter().flat_map(|run| run.data.unread()));
+    for run in &unread {
+        let why = run.data.unread().collect::<Vec<_>>().join("; ");
+        let message = format!("{} cannot be read: {why}", run.row.name());
         if runs.is_empty() {
             return Err(Failure::new(message).into());
         }

@@ -155,8 +155,8 @@ pub(crate) fn again(seen: &View) -> Result<View> {
 }
 
 /// Warns about files of a run that could not be read.
-pub(crate) fn warn_of(damaged: &[gradtop_store::StoreError]) {
-    damaged.iter().for_each(print::warn_of_damage);
+pub(crate) fn warn_of(damaged: impl IntoIterator<Item = impl std::fmt::Display>) {
+    damaged.into_iter().for_each(|damage| print::warn(print::damage_words(damage)));
 }
 
 /// Returns how many files of each run are damaged or missing.

@@ -178,11 +178,7 @@ fn runs_and_figures(context: &Context, words: &[String]) -> Result<(Vec<View>, V
     let views = select::resolve(context, std::slice::from_ref(first))?;
     let mut known = compare::logged(&views);
     for view in &views {
-        let figures = match figures::read(&view.dir) {
-            Err(_) if views.len() > 1 => continue,
-            figures => figures?,
-        };
-        known.extend(figures.into_iter().map(|figure| figure.id));
+        known.extend(figures::read(&view.dir).unwrap_or_default().into_iter().map(|figure| figure.id));
     }
     let is_known = |word: &str| !filter::named(word, known.iter().map(String::as_str)).is_empty();
     let is_run = |word: &&String| !is_known(word) && (select::is_filter(word) || context.find(word).is_ok());
@@ -202,9 +198,7 @@ fn last_seen() -> Result<(String, Figure)> {
         crate::runtime::last_chart().ok_or_else(|| nothing("the monitor has not shown a chart yet"))?;
     let drawn = spec.draw()?;
     let (figure, odd) = drawn.ok_or_else(|| nothing("what the monitor showed last no longer exists"))?;
-    for odd in odd {
-        print::warn(format!("{odd}; what can be read is shown"));
-    }
+    super::warn_of(odd);
     Ok((spec.name(), figure))
 }
 
@@ -294,7 +288,7 @@ fn chosen(view: &View, names: &[String]) -> Result<(Vec<Declared>, usize)> {
         }
         return Ok((figures, others));
     }
-    let declared = figures::read(&view.dir)?;
+    let declared = figures::read(&view.dir).unwrap_or_default();
     let metrics = metrics(&view.dir)?;
     let known: BTreeSet<String> =
         declared.iter().map(|f| f.id.clone()).chain(metrics.iter().cloned()).collect();
@@ -331,7 +325,10 @@ fn to_terminal(charts: &[(String, Figure)], args: &Args) {
 }
 
 fn list(view: &View, json: bool) -> Result<()> {
-    let declared = figures::read(&view.dir)?;
+    let declared = figures::read(&view.dir).unwrap_or_else(|damage| {
+        super::warn_of([damage]);
+        Vec::new()
+    });
     let figures = declared.iter().map(|f| ("figure", f.id.clone(), f.title.clone()));
     let help = |name: &str| view.manifest.metric(name).map(|info| info.help.clone());
     let recorded = metrics(&view.dir)?;

@@ -47,9 +47,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         way: way(folder, &context.runs()?),
     };
     let (document, odd) = compose(&options);
-    for odd in &odd {
-        print::warn(format!("{odd}; it is missing from the report"));
-    }
+    super::warn_of(&odd);
     if target.html.is_none() && target.markdown.is_none() {
         print::content(&html::page(&document));
     }

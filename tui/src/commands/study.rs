@@ -313,9 +313,7 @@ fn compose(
     args: &Args,
 ) -> Result<PathBuf> {
     let written = report::write(study, report, refused, &args.command(&study.plan))?;
-    for odd in &written.odd {
-        print::warn(format!("{odd}; it is missing from the report"));
-    }
+    written.odd.iter().for_each(print::warn);
     if !args.json {
         for file in [&written.html, &written.markdown] {
             print::line(&format!("wrote {}", print::short(file)));

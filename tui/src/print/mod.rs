@@ -252,16 +252,9 @@ pub(crate) fn warn(text: impl std::fmt::Display) {
     note(&format!("warning: {}", without_codes(&clean(&text.to_string()))));
 }
 
-/// What is wrong with a damaged file of a run, of which some rows are left out.
+/// What is wrong with a run, of which all else is shown.
 pub(crate) fn damage_words(damage: impl std::fmt::Display) -> String {
-    let damage = damage.to_string();
-    let left_out = if damage.ends_with("are missing") { "" } else { "; its rows are missing here" };
-    damage + left_out
-}
-
-/// Warns about a damaged file of a run, of which some rows are left out.
-pub(crate) fn warn_of_damage(damage: impl std::fmt::Display) {
-    warn(damage_words(damage));
+    format!("{damage}; what can be read is shown")
 }
 
 /// An optional text, with control characters escaped.

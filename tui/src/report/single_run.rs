@@ -74,7 +74,7 @@ impl Reading {
                 Self { view, declared, data, damaged, error: None }
             }
             Err(error) => {
-                let error = Some(with_causes(&error));
+                let error = Some(clean(&with_causes(&error)));
                 Self { view, declared: Vec::new(), data: Arc::default(), damaged: Vec::new(), error }
             }
         }
@@ -85,7 +85,8 @@ impl Reading {
 pub(super) struct SingleRun<'a> {
     pub(super) view: &'a View,
     pub(super) id: String,
-    section: Option<RunSection<'a>>,
+    /// Its rows, or why they cannot be read.
+    section: Result<RunSection<'a>, String>,
     /// Its unreadable files.
     damaged: Vec<String>,
     verdicts: Vec<Verdict>,
@@ -99,15 +100,14 @@ impl<'a> SingleRun<'a> {
         let Reading { view, declared, data, .. } = reading;
         let name = clean(&view.manifest.run);
         let id = format!("run-{n}-{}", plain(&view.manifest.run));
-        let mut say = |error: String| odd.push(format!("{name}: {}", clean(&error)));
+        odd.extend(reading.damaged.iter().chain(&reading.error).map(|error| format!("{name}: {error}")));
         let path = way.map(|way| format!("{way}exp={}/run={}", view.dir.experiment(), view.dir.name()));
         let place = format!("{}/", view.dir.path().display());
         let damaged = reading.damaged.iter().map(|file| file.replace(&place, "")).collect();
-        reading.damaged.iter().chain(&reading.error).cloned().for_each(&mut say);
-        let section = reading
-            .error
-            .is_none()
-            .then(|| RunSection::with(view, &id, path, declared.clone(), Arc::clone(data)));
+        let section = match &reading.error {
+            None => Ok(RunSection::with(view, &id, path, declared.clone(), Arc::clone(data))),
+            Some(error) => Err(error.replace(&place, "")),
+        };
         let mut reader = why::Reader::new(&view.dir, view.manifest.kind == Kind::Import);
         let verdicts =
             why::diagnose_run(&mut reader, view, true).map(|found| found.verdicts).unwrap_or_default();
@@ -134,7 +134,7 @@ impl<'a> SingleRun<'a> {
     }
 
     pub(super) fn link(&self) -> Span {
-        self.section.as_ref().map_or_else(|| code(self.name()), RunSection::named)
+        self.section.as_ref().map_or_else(|_| code(self.name()), RunSection::named)
     }
 
     /// The state: `failed: the disk is full`, `running, 30 %`, `running? on node7, last seen 3 min ago`.
@@ -206,7 +206,16 @@ impl<'a> SingleRun<'a> {
     pub(super) fn blocks(&self) -> Vec<Block> {
         let mut blocks = vec![heading(2, self.id.clone(), self.name())];
         blocks.extend(self.outcome());
-        let Some(section) = &self.section else { return blocks };
+        if let Ok(section) = &self.section {
+            blocks.extend(self.recorded(section));
+        }
+        blocks.extend(self.happened());
+        blocks
+    }
+
+    /// Its figures, numbers and tables.
+    fn recorded(&self, section: &RunSection<'_>) -> Vec<Block> {
+        let mut blocks = Vec::new();
         blocks.extend(section.figure_ids().filter_map(|id| section.figure(id)));
         let metrics = section.without_figure();
         let names: Vec<String> = metrics.iter().map(|name| (*name).to_owned()).collect();
@@ -227,7 +236,6 @@ impl<'a> SingleRun<'a> {
             let names = clean(&further.join(", "));
             blocks.push(Block::Text(vec![text(format!("Further tables in its folder: {names}."))]));
         }
-        blocks.extend(self.happened());
         blocks
     }
 
@@ -253,9 +261,9 @@ impl<'a> SingleRun<'a> {
             blocks.push(Block::Found { claims: self.verdicts.iter().map(judged).collect(), source });
         }
         match self.section.as_ref().map(RunSection::found) {
-            Some(Ok(found)) => blocks.extend(found.into_iter().flatten()),
-            Some(Err(error)) => blocks.push(Block::Missing(vec![text(clean(&error.to_string()))])),
-            None => blocks.push(Block::Missing(vec![text("Its files cannot be read.")])),
+            Ok(Ok(found)) => blocks.extend(found.into_iter().flatten()),
+            Ok(Err(error)) => blocks.push(Block::Missing(vec![text(clean(&error.to_string()))])),
+            Err(why) => blocks.push(Block::Missing(vec![text(format!("Its rows cannot be read: {why}"))])),
         }
         blocks
     }

@@ -91,7 +91,7 @@ impl Lake {
             lake.view("events", &format!("FROM {from}"));
         }
         lake.tables(runs, named)?;
-        lake.damage.iter().for_each(print::warn_of_damage);
+        crate::commands::warn_of(&lake.damage);
         Ok(lake)
     }
 

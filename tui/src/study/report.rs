@@ -12,7 +12,7 @@ use super::plan::Entry;
 use super::report_file::{Part, Place, ReportFile, Section};
 use crate::failure::with_causes;
 use crate::files::replace;
-use crate::print::{clean, cleaned};
+use crate::print::{clean, cleaned, damage_words};
 use crate::report::claims;
 use crate::report::document::{Block, Claim, Document, Span, Summary, code, heading, marked, table, text};
 use crate::report::repeat;
@@ -46,10 +46,10 @@ pub(crate) fn write(
         let path = |view: &View| format!("../../exp={}/run={}", view.dir.experiment(), view.dir.name());
         match entry_state.view().map(|view| RunSection::of(view, entry.key(), Some(path(view)))) {
             Some(Ok((run, damaged))) => {
-                odd.extend(damaged);
+                odd.extend(damaged.iter().map(damage_words));
                 runs.insert(entry.key(), run);
             }
-            Some(Err(e)) => odd.push(format!("{}: {}", entry.key(), clean(&with_causes(&e)))),
+            Some(Err(e)) => odd.push(lacking(format!("{}: {}", entry.key(), clean(&with_causes(&e))))),
             None => {}
         }
     }
@@ -80,6 +80,10 @@ struct Composer<'a> {
     entry_states: &'a [EntryState],
     runs: BTreeMap<&'a str, RunSection<'a>>,
     odd: Vec<String>,
+}
+
+fn lacking(what: String) -> String {
+    what + "; it is missing from the report"
 }
 
 impl<'a> Composer<'a> {
@@ -309,7 +313,7 @@ impl<'a> Composer<'a> {
         let finished = self.runs.get(of.run.as_str()).is_some_and(|run| run.view.state == State::Finished);
         let line = self.file.filter(|_| finished).map(|file| file.line(of));
         let (run, name) = (&of.run, &of.name);
-        let words = |at| clean(&format!("{at}: the run of {run} has no {what} {name:?} ({known})"));
+        let words = |at| lacking(clean(&format!("{at}: the run of {run} has no {what} {name:?} ({known})")));
         self.odd.extend(line.map(words));
     }
 
@@ -329,7 +333,7 @@ impl<'a> Composer<'a> {
                 Some(missing(&["The run of ", id, " has not recorded its table ", table, "."]))
             }
             Err(e) => {
-                self.odd.push(clean(&e.to_string()));
+                self.odd.push(lacking(clean(&e.to_string())));
                 Some(missing(&["The table ", table, " of ", id, " cannot be read."]))
             }
         }
@@ -343,7 +347,7 @@ impl<'a> Composer<'a> {
             Some(Ok(Some(found))) => found,
             Some(Ok(None)) | None => vec![missing(&["No conclusion: ", id, " has not come to one."])],
             Some(Err(e)) => {
-                self.odd.push(clean(&e.to_string()));
+                self.odd.push(lacking(clean(&e.to_string())));
                 vec![missing(&["The conclusion of ", id, " cannot be read."])]
             }
         }

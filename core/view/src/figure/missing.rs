@@ -5,7 +5,7 @@ use crate::live::RunData;
 /// Says that a metric or table has not been read yet, or why it never will be.
 pub(super) fn not_read<'a>(what: &str, mut data: impl Iterator<Item = &'a RunData> + Clone) -> String {
     let over = !data.clone().any(|data| data.progress.reading);
-    match data.find_map(|data| data.error.as_deref()).filter(|_| over) {
+    match data.find_map(|data| data.unread().next()).filter(|_| over) {
         Some(error) => format!("{what} was not read: {error}"),
         None => format!("reading {what} …"),
     }

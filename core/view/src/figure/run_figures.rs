@@ -15,9 +15,10 @@ use crate::live;
 const METRICS: usize = 8;
 
 /// Returns the figures that a run declared, else one for each of its first metrics, headline metrics first, and the number
-/// of its other metrics. gradtop's own metrics are drawn only on request.
+/// of its other metrics. gradtop's own metrics are drawn only on request. A damaged file declares none; who reads the rows
+/// names it.
 pub fn figures_of_run(view: &View) -> Result<(Vec<Figure>, usize)> {
-    let declared = figures::read(&view.dir)?;
+    let declared = figures::read(&view.dir).unwrap_or_default();
     if !declared.is_empty() {
         return Ok((declared, 0));
     }

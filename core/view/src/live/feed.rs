@@ -459,14 +459,22 @@ impl Feed {
         self.changed
     }
 
-    /// Describes a file of which some rows could not be read.
-    fn damage(&self) -> Option<String> {
-        self.passes.iter().find_map(|p| p.tailer.damage().first()).map(ToString::to_string)
+    /// Describes the files that could not be read, or only in part.
+    fn damage(&self) -> Vec<String> {
+        let of_rows = self.passes.iter().flat_map(|p| p.tailer.damage());
+        let mut all: Vec<String> = Vec::new();
+        for error in self.info.figures_error.iter().chain(of_rows).map(ToString::to_string) {
+            if !all.contains(&error) {
+                all.push(error);
+            }
+        }
+        all
     }
 
-    /// Returns the files of which some rows could not be read.
+    /// Returns the files that could not be read, or only in part.
     pub(super) fn into_damage(self) -> Vec<StoreError> {
-        self.passes.into_iter().flat_map(|p| p.tailer.into_damage()).collect()
+        let of_rows = self.passes.into_iter().flat_map(|p| p.tailer.into_damage());
+        self.info.figures_error.into_iter().chain(of_rows).collect()
     }
 
     /// Returns everything known of the run.
@@ -499,7 +507,8 @@ impl Feed {
             ended: self.info.ended,
             alive: self.request.alive,
             progress: Progress { rows: self.rows, reading: self.passes.iter().any(|p| !p.complete) },
-            error: self.error.clone().or_else(|| self.info.figures_error.clone()).or_else(|| self.damage()),
+            error: self.error.clone(),
+            damage: self.damage(),
         });
         Arc::clone(&self.published)
     }

@@ -225,9 +225,16 @@ pub struct RunData {
     pub progress: Progress,
     /// Why it cannot be read (any further).
     pub error: Option<String>,
+    /// What is wrong with files that cannot be read, or only in part.
+    pub damage: Vec<String>,
 }
 
 impl RunData {
+    /// What could not be read of it.
+    pub fn unread(&self) -> impl Iterator<Item = &str> {
+        self.error.iter().chain(&self.damage).map(String::as_str)
+    }
+
     /// Says that the run did not get as far as to `what`, if it ended early: `the run failed before it wrote …`.
     pub fn ended_before(&self, what: &str) -> Option<String> {
         let ended = match self.ended.filter(|_| !self.alive)? {

@@ -56,7 +56,7 @@ pub(super) struct RunInfo {
     events: FileVersion,
     figure_file: FileVersion,
     /// What is wrong with the declared figures.
-    pub(super) figures_error: Option<String>,
+    pub(super) figures_error: Option<StoreError>,
     looked: Option<Instant>,
 }
 
@@ -94,7 +94,7 @@ impl RunInfo {
             // Metrics are drawn even if figures are invalid.
             let (figures, wrong) = match figures::read(run) {
                 Ok(figures) => (figures, None),
-                Err(e) => (Vec::new(), Some(e.to_string())),
+                Err(e) => (Vec::new(), Some(e)),
             };
             (self.figures, self.figures_error) = (Arc::new(figures), wrong);
             changed = true;

@@ -106,7 +106,7 @@ impl RunScreen {
         let most = (usize::from(shared.area.height) / 6).max(2);
         let mut lines = header::banner(shared, row, width, most);
         lines.extend(self.verdict.as_ref().map(|verdict| header::verdict(shared, verdict, width)));
-        if let Some(error) = self.data.as_ref().and_then(|d| d.error.as_deref()) {
+        if let Some(error) = self.data.as_ref().and_then(|d| d.unread().next()) {
             let text =
                 format!("{} some of its data cannot be read: {}", shared.theme.glyph('▲', '!'), clean(error));
             lines.extend(
