@@ -139,7 +139,21 @@ fn doctor_names_files_that_cannot_be_understood() {
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();
     let torn = synthetic::finished(runs, "torn", 100).unwrap();
-    for file in [torn.manifest(), torn.status(), torn.figures()] {
+    let record = torn.checkpoints().join("step-5/checkpoint.toml");
+    fs::create_dir_all(record.parent().unwrap()).unwrap();
+    let files = [
+        torn.manifest(),
+        torn.status(),
+        torn.figures(),
+        torn.notes(),
+        torn.events(),
+        torn.damage(),
+        torn.job(),
+        torn.job_seen(),
+        torn.turn(),
+        record,
+    ];
+    for file in files {
         let before = fs::read(&file).ok();
         fs::write(&file, "garbage[").unwrap();
         let checked = gradtop(runs, &["doctor", "torn"]);
@@ -195,6 +209,26 @@ fn what_can_be_read_is_shown_by_every_command_and_the_rest_is_a_warning() {
         assert_eq!(report.contains(part), as_whole.contains(part), "{part}: {report}");
     }
     assert!(warned.contains("figures.toml") && warned.contains("what can be read is shown"), "{warned}");
+}
+
+#[test]
+fn an_event_that_is_lost_is_told() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let torn = synthetic::finished(runs, "torn", 100).unwrap();
+    let whole = "{\"schema\":1,\"time\":\"2026-01-02T03:04:05Z\",\"event\":\"paused\"}\n";
+    fs::write(torn.events(), [whole, &whole[..20], &whole.replace("paused", "unpaused"), "bad\n"].concat())
+        .unwrap();
+    for args in [&["logs", "torn"][..], &["logs", "torn", "--json"], &["show", "torn"]] {
+        let said = gradtop(runs, args);
+        let (out, err) = (text(&said.stdout), text(&said.stderr));
+        assert!(said.status.success() && out.contains("paused"), "{args:?}: {out}{err}");
+        let told = if args[0] == "logs" { &err } else { &out };
+        assert!(told.contains("2 lines cannot be understood"), "{args:?}: {out}{err}");
+        assert!(out.contains("resumed") || out.contains("unpaused"), "{args:?}: {out}");
+    }
+    let checked = text(&gradtop(runs, &["doctor", "torn"]).stdout);
+    assert!(checked.contains("events.jsonl: 2 lines cannot be understood, the first is line 2"), "{checked}");
 }
 
 #[test]

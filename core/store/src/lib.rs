@@ -35,7 +35,7 @@ pub use folder::control::{
 };
 pub use folder::damage::{Damage, known_damage};
 pub use folder::ending::recorded_end;
-pub use folder::events::{Event, EventLine, EventLog, RaisedAlert, append_event, read_events};
+pub use folder::events::{Event, EventLine, EventLog, RaisedAlert, append_event, read_events, whole_event};
 pub use folder::job::{Job, JobSeen, JobStage, NOT_QUEUED, read_job, write_job, write_job_seen};
 pub use folder::manifest::{
     AttachedTo, CommandInfo, ExperimentInfo, Goal, ImportInfo, Kind, LogInfo, Manifest, MetricInfo,

@@ -48,7 +48,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let mut damaged = super::count_damaged(&views);
     for (view, counted) in views.iter_mut().zip(&mut damaged) {
         let found = add_last_values(&view.dir, &mut view.status, metric)?;
-        super::warn_of(&found);
+        print::warn_of_damage(&found);
         *counted *= usize::from(found.is_empty());
     }
     super::warn_of_counted(&views, &damaged);

@@ -109,7 +109,7 @@ pub(super) fn read(runs: Vec<View>, metrics: &[String], smoothing: f64) -> Resul
     let mut runs = gradtop_view::compare::read(&rows, &wanted, smoothing);
     let is_unread = |run: &mut ComparedRun| run.data.series.is_empty() && run.data.unread().next().is_some();
     let unread: Vec<ComparedRun> = runs.extract_if(.., is_unread).collect();
-    super::warn_of(runs.iter().flat_map(|run| run.data.unread()));
+    print::warn_of_damage(runs.iter().flat_map(|run| run.data.unread()));
     for run in &unread {
         let why = run.data.unread().collect::<Vec<_>>().join("; ");
         let message = format!("{} cannot be read: {why}", run.row.name());

@@ -122,6 +122,6 @@ fn warn(exported: &Exported) -> i32 {
             "columns differ in case only, by which DuckDB does not tell them apart: {names}"
         ));
     }
-    super::warn_of(&exported.damage);
+    print::warn_of_damage(&exported.damage);
     if exported.damage.is_empty() { 0 } else { crate::failure::ERROR }
 }

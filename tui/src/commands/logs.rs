@@ -48,31 +48,32 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         }
     }
     let both = !args.console && !args.events;
-    print_new(events.as_mut(), args, &mut |line, json| event(line, json, both))?;
-    let mut look = Look::default();
+    let (mut look, mut lost) = (Look::default(), 0);
+    print_new(events.as_mut(), args, &mut |line, json| event(line, json, both, &mut lost))?;
     print_new(console.as_mut(), args, &mut |line, json| written(line, json, &mut look))?;
     if args.follow {
-        follow(&run, args, events.as_mut(), console.as_mut(), &mut look)?;
+        follow(&run, args, (events.as_mut(), &mut lost), (console.as_mut(), &mut look))?;
     }
     if let Some(rest) = console.as_mut().and_then(Follower::rest) {
         written(&rest, args.json, &mut look)?;
     }
+    let lost = (lost > 0).then(|| number::counted(lost, "line"));
+    print::warn_of_damage(lost.map(|lines| format!("events.jsonl is damaged: {lines} cannot be understood")));
     Ok(0)
 }
 
 fn follow(
     run: &RunDir,
     args: &Args,
-    mut events: Option<&mut Follower>,
-    mut console: Option<&mut Follower>,
-    look: &mut Look,
+    (mut events, lost): (Option<&mut Follower>, &mut usize),
+    (mut console, look): (Option<&mut Follower>, &mut Look),
 ) -> Result<()> {
     let whole = Args { run: args.run.clone(), lines: None, ..*args };
     let both = events.is_some() && console.is_some();
     loop {
         // Checked before reading, so that everything written before the end is printed.
         let ended = super::view(run)?.state.is_final();
-        print_new(events.as_deref_mut(), &whole, &mut |line, json| event(line, json, both))?;
+        print_new(events.as_deref_mut(), &whole, &mut |line, json| event(line, json, both, lost))?;
         print_new(console.as_deref_mut(), &whole, &mut |line, json| written(line, json, look))?;
         if ended || print::nobody_reads() {
             return Ok(());
@@ -121,14 +122,16 @@ fn coloured(text: &str, look: Look) -> String {
     if theme.coloured() { paint::styled(text, look.style(theme)) } else { text.to_owned() }
 }
 
-/// Prints an event. With the output, what the run logged as text is left out: the output has it.
-fn event(line: &[u8], json: bool, with_output: bool) -> Result<()> {
+/// Prints an event, and counts a line of which one is lost. With the output, what the run logged as text is left out: the output
+/// has it.
+fn event(line: &[u8], json: bool, with_output: bool, lost: &mut usize) -> Result<()> {
+    let found = gradtop_store::whole_event(line);
+    *lost += usize::from(found.as_ref().is_none_or(|(whole, _)| *whole != line));
+    let Some((whole, event)) = found else { return Ok(()) };
     if json {
-        return event_json(line).map_or(Ok(()), |value| print::json(&value));
+        return event_json(whole).map_or(Ok(()), |value| print::json(&value));
     }
-    if let Ok(event) = serde_json::from_slice::<EventLine>(line)
-        && !(with_output && matches!(event.event, Event::Log { .. }))
-    {
+    if !(with_output && matches!(event.event, Event::Log { .. })) {
         print::line(&event_text(&event));
     }
     Ok(())

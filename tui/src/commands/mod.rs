@@ -154,11 +154,6 @@ pub(crate) fn again(seen: &View) -> Result<View> {
     follow_run(&seen.dir, &seen.manifest.experiment.id, view)
 }
 
-/// Warns about files of a run that could not be read.
-pub(crate) fn warn_of(damaged: impl IntoIterator<Item = impl std::fmt::Display>) {
-    damaged.into_iter().for_each(|damage| print::warn(print::damage_words(damage)));
-}
-
 /// Returns how many files of each run are damaged or missing.
 fn count_damaged(views: &[View]) -> Vec<usize> {
     let places: Vec<_> = views.iter().enumerate().map(|(at, view)| (view.dir.clone(), at)).collect();

@@ -198,7 +198,7 @@ fn last_seen() -> Result<(String, Figure)> {
         crate::runtime::last_chart().ok_or_else(|| nothing("the monitor has not shown a chart yet"))?;
     let drawn = spec.draw()?;
     let (figure, odd) = drawn.ok_or_else(|| nothing("what the monitor showed last no longer exists"))?;
-    super::warn_of(odd);
+    print::warn_of_damage(odd);
     Ok((spec.name(), figure))
 }
 
@@ -218,7 +218,7 @@ fn of_one(view: &View, what: &[String], args: &Args) -> Result<Drawn> {
         scaled(figure, args.scale);
     }
     let (mut charts, damaged) = run_figures::draw(view, &figures, &args.look())?;
-    super::warn_of(&damaged);
+    print::warn_of_damage(&damaged);
     if !args.files().is_empty() {
         for (_, chart) in &mut charts {
             add_source(chart, view);
@@ -326,7 +326,7 @@ fn to_terminal(charts: &[(String, Figure)], args: &Args) {
 
 fn list(view: &View, json: bool) -> Result<()> {
     let declared = figures::read(&view.dir).unwrap_or_else(|damage| {
-        super::warn_of([damage]);
+        print::warn_of_damage([damage]);
         Vec::new()
     });
     let figures = declared.iter().map(|f| ("figure", f.id.clone(), f.title.clone()));

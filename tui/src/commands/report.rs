@@ -47,7 +47,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
         way: way(folder, &context.runs()?),
     };
     let (document, odd) = compose(&options);
-    super::warn_of(&odd);
+    print::warn_of_damage(&odd);
     if target.html.is_none() && target.markdown.is_none() {
         print::content(&html::page(&document));
     }

@@ -101,7 +101,7 @@ fn read(view: &mut View, most: usize) -> Result<Read> {
     let live = !view.state.is_final();
     let wanted = |key: &SeriesKey| live || shown.is_empty() || shown.contains(key);
     let (mut series, damaged) = summarize(&view.dir, wanted, goal)?;
-    super::warn_of(&damaged);
+    print::warn_of_damage(&damaged);
     series.sort_by(|a, b| order(&a.key, &b.key));
     if live {
         agree(&view.dir, &mut view.status, &series);

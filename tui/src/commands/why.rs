@@ -28,7 +28,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     let view = context.view(&args.run)?;
     let mut reader = Reader::new(&view.dir, view.manifest.kind == Kind::Import);
     let found = diagnose_run(&mut reader, &view, false)?;
-    super::warn_of(reader.damage());
+    print::warn_of_damage(reader.damage());
     if args.json {
         print::json(&found.to_json(&view))?;
         return Ok(0);

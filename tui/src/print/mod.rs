@@ -257,6 +257,11 @@ pub(crate) fn damage_words(damage: impl std::fmt::Display) -> String {
     format!("{damage}; what can be read is shown")
 }
 
+/// Warns about what is wrong with runs: the one way in which all commands do.
+pub(crate) fn warn_of_damage(damage: impl IntoIterator<Item = impl std::fmt::Display>) {
+    damage.into_iter().for_each(|damage| warn(damage_words(damage)));
+}
+
 /// An optional text, with control characters escaped.
 pub(crate) fn cleaned(text: Option<impl AsRef<str>>) -> String {
     text.map(|text| clean(text.as_ref())).unwrap_or_default()

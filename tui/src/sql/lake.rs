@@ -91,7 +91,7 @@ impl Lake {
             lake.view("events", &format!("FROM {from}"));
         }
         lake.tables(runs, named)?;
-        crate::commands::warn_of(&lake.damage);
+        print::warn_of_damage(&lake.damage);
         Ok(lake)
     }
 

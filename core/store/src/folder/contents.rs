@@ -1,34 +1,69 @@
 //! Which files belong to a run's folder.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::disk::inside;
 use crate::disk::temporary::TMP;
-use crate::error::{IoContext as _, Result};
+use crate::error::{IoContext as _, Result, StoreError};
+use crate::figures;
+use crate::folder::damage::check_damage;
+use crate::folder::events::check_events;
+use crate::folder::job::{parse_job, parse_seen};
+use crate::folder::manifest::read_manifest;
+use crate::folder::notes::read_notes;
 use crate::folder::run_dir::{OWNER, RunDir};
+use crate::folder::status::read_status;
+use crate::runs::queue::read_turn;
 
-/// Files of a run, and folders whose content belongs to the experiment or was set aside.
-const WHOLE: [&str; 19] = [
-    "run.toml",
-    "code.diff",
-    "plugin.so",
-    "status.json",
-    "lock",
-    "events.jsonl",
-    "series.jsonl",
-    "damage.jsonl",
-    "damaged",
-    "figures.toml",
-    "notes.toml",
-    "console.log",
-    "console-tail.log",
-    "console-tail.old.log",
-    ".reserve",
-    ".start.json",
-    "job.toml",
-    "job-seen.json",
-    "job.log",
+/// How a file is read through.
+type Check = fn(&RunDir, &Path) -> Result<()>;
+
+/// Files of a run, and folders whose content belongs to the experiment or was set aside, each with how it is checked.
+static WHOLE: [(&str, Check); 19] = [
+    ("run.toml", |run, _| read_manifest(run).map(drop)),
+    ("code.diff", bytes),
+    ("plugin.so", bytes),
+    ("status.json", |run, _| read_status(run).map(drop)),
+    ("events.jsonl", |run, _| check_events(run)),
+    ("damage.jsonl", |run, _| check_damage(run)),
+    ("figures.toml", |run, _| figures::read(run).map(drop)),
+    ("notes.toml", |run, _| read_notes(run).map(drop)),
+    ("console.log", bytes),
+    ("console-tail.log", bytes),
+    ("console-tail.old.log", bytes),
+    // Others may not read it.
+    (".start.json", |run, _| if inside::is_own(run) { read_turn(run).map(drop) } else { Ok(()) }),
+    ("job.toml", |run, _| parse_job(run).map(drop)),
+    ("job-seen.json", |run, _| parse_seen(run).map(drop)),
+    ("job.log", bytes),
+    // Checked with the rows, which it belongs to.
+    ("series.jsonl", nothing),
+    // There is nothing to understand in them.
+    ("lock", nothing),
+    (".reserve", nothing),
+    ("damaged", nothing),
 ];
+
+/// Reads a file of somebody else's bytes.
+fn bytes(run: &RunDir, path: &Path) -> Result<()> {
+    let copied = inside::open(run, path).and_then(|mut file| io::copy(&mut file, &mut io::sink()));
+    copied.map(drop).at("read", path)
+}
+
+fn nothing(_: &RunDir, _: &Path) -> Result<()> {
+    Ok(())
+}
+
+/// Reads the files of a run through, except those of its rows. Returns those that cannot be read or understood, with the reason.
+pub(crate) fn unreadable(run: &RunDir) -> Vec<(PathBuf, StoreError)> {
+    let paths = WHOLE.iter().map(|(name, check)| (run.path().join(name), check));
+    let errors = paths.filter_map(|(path, check)| {
+        let error = check(run, &path).err()?;
+        Some((path, error))
+    });
+    errors.filter(|(_, error)| !error.is_gone()).collect()
+}
 
 /// Folders of a run in which every name is looked at.
 const FOLDERS: [&str; 7] =
@@ -98,7 +133,7 @@ fn belongs(dir: &Path, name: &str) -> Belongs {
     let whole = |is: bool| if is || is_unfinished(name) { Belongs::Whole } else { Belongs::No };
     match dir[..] {
         [] if FOLDERS.contains(&name) => Belongs::Folder,
-        [] => whole(WHOLE.contains(&name) || numbered(OWNER, "")),
+        [] => whole(WHOLE.iter().any(|(whole, _)| *whole == name) || numbered(OWNER, "")),
         ["control"] => whole(matches!(name, "stop" | "pause" | "resume" | "checkpoint")),
         ["journal"] => whole(numbered("journal-", ".arrows")),
         ["metrics"] | ["tables", _] => whole(numbered("part-", ".parquet")),

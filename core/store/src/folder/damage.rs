@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::folder::events::{Event, append_event};
+use crate::folder::lines::check_lines;
 use crate::folder::run_dir::RunDir;
 
 /// A damaged file.
@@ -40,6 +41,14 @@ pub fn known_damage(run: &RunDir) -> Result<Vec<Damage>> {
     let text = inside::if_there(inside::read(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;
     let text = text.unwrap_or_default();
     Ok(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
+}
+
+/// Reads `damage.jsonl` through.
+///
+/// # Errors
+/// It cannot be read, or a line of it is invalid.
+pub(crate) fn check_damage(run: &RunDir) -> Result<()> {
+    check_lines(run, &run.damage(), |line| serde_json::from_slice::<Damage>(line).is_ok())
 }
 
 /// Moves a damaged file to `damaged/`, where nothing reads it, and reports it once.

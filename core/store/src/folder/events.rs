@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::folder::lines::check_lines;
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::State;
 
@@ -241,8 +242,24 @@ pub(crate) fn last_alert(run: &RunDir) -> Option<RaisedAlert> {
     alerts.into_iter().next().or(of_end)
 }
 
-/// Reads all events in the order written. If the file is longer than 32 MiB, only the last ones are read, after a
-/// warning. An incomplete last line is skipped.
+/// Returns the event of a line, with the part of the line that it is. A process that died while writing leaves an incomplete
+/// line, and the next one is appended to it; a power cut leaves zeros: a whole event at the end of the line is still valid.
+pub fn whole_event(line: &[u8]) -> Option<(&[u8], EventLine)> {
+    let parsed = |part| Some((part, serde_json::from_slice(part).ok()?));
+    let last = || line.windows(START.len()).rposition(|w| w == START).map(|at| &line[at..]);
+    parsed(line).or_else(|| parsed(last()?))
+}
+
+/// Reads the events through, to the last byte.
+///
+/// # Errors
+/// The file cannot be read, or the event of a line is lost.
+pub(crate) fn check_events(run: &RunDir) -> Result<()> {
+    check_lines(run, &run.events(), |line| whole_event(line).is_some_and(|(whole, _)| whole == line))
+}
+
+/// Reads all events in the order written, with a warning in the place of one that is lost. If the file is longer than 32 MiB,
+/// only the last ones are read, after a warning. An incomplete last line is skipped.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -256,24 +273,13 @@ pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
     let mut out = Vec::new();
     for (n, line) in bytes[start..].split_inclusive(|b| *b == b'\n').enumerate() {
         let Some(line) = line.strip_suffix(b"\n") else { break };
-        match serde_json::from_slice::<EventLine>(line) {
-            Ok(event) => out.push(event),
-            // A process that died while writing leaves an incomplete line, and the next line is appended to it; a power
-            // cut leaves zeros. A complete event at the end of the line is still valid.
-            Err(e) => match line.windows(START.len()).rposition(|w| w == START).map(|at| &line[at..]) {
-                Some(last) if last.len() < line.len() => {
-                    if let Ok(event) = serde_json::from_slice(last) {
-                        out.push(event);
-                    }
-                }
-                _ if serde_json::from_slice::<serde_json::Value>(line).is_ok() => {
-                    let time = out.last().map_or(Timestamp::UNIX_EPOCH, |e: &EventLine| e.time);
-                    let message = format!("line {} of events.jsonl is invalid: {e}", n + 1);
-                    out.push(EventLine { time, event: Event::Warning { message } });
-                }
-                _ => {}
-            },
+        let (whole, event) = whole_event(line).unzip();
+        if whole != Some(line) {
+            let time = out.last().map_or(Timestamp::UNIX_EPOCH, |e: &EventLine| e.time);
+            let message = format!("line {} of events.jsonl cannot be understood", n + 1);
+            out.push(EventLine { time, event: Event::Warning { message } });
         }
+        out.extend(event);
     }
     if before > 0 {
         let time = out.first().map_or_else(Timestamp::now, |e: &EventLine| e.time);

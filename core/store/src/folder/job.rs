@@ -91,11 +91,21 @@ impl JobSeen {
 
 /// Reads a run's job with what was last reported of it. `None` if it has none or the file is invalid.
 pub fn read_job(run: &RunDir) -> Option<Job> {
-    let text = inside::read_text(run, &run.job(), inside::NOTE_LIMIT).ok()?;
-    let job: Job = toml::from_str(&text).ok()?;
-    let bytes = inside::read(run, &run.job_seen(), inside::NOTE_LIMIT).unwrap_or_default();
-    let seen = serde_json::from_slice(&bytes).ok().filter(|seen: &JobSeen| seen.token == job.token);
+    let job = parse_job(run).ok()?;
+    let seen = parse_seen(run).ok().filter(|seen| seen.token == job.token);
     Some(Job { seen, ..job })
+}
+
+pub(crate) fn parse_job(run: &RunDir) -> Result<Job> {
+    let path = run.job();
+    let text = inside::read_text(run, &path, inside::NOTE_LIMIT).at("read", &path)?;
+    toml::from_str(&text).format_at("understand", &path)
+}
+
+pub(crate) fn parse_seen(run: &RunDir) -> Result<JobSeen> {
+    let path = run.job_seen();
+    let bytes = inside::read(run, &path, inside::NOTE_LIMIT).at("read", &path)?;
+    serde_json::from_slice(&bytes).format_at("understand", &path)
 }
 
 /// Writes which job is to execute a run.

@@ -6,6 +6,7 @@ pub(crate) mod damage;
 pub(crate) mod ending;
 pub(crate) mod events;
 pub(crate) mod job;
+pub(crate) mod lines;
 pub(crate) mod manifest;
 pub(crate) mod notes;
 pub(crate) mod rebuild;

@@ -6,14 +6,12 @@ use jiff::Timestamp;
 
 use crate::disk::inside;
 use crate::error::{IoContext as _, Result, StoreError};
-use crate::figures;
+use crate::folder::contents::unreadable;
 use crate::folder::damage::{Damage, known_damage, tell};
-use crate::folder::events::read_events;
-use crate::folder::manifest::read_manifest;
-use crate::folder::notes::read_notes;
+use crate::folder::events::check_events;
 use crate::folder::run_dir::RunDir;
-use crate::folder::status::read_status;
 use crate::folder::view::View;
+use crate::log::checkpoint::unreadable_records;
 use crate::log::journal::JournalReader;
 use crate::log::part::{list_parts, list_segments, names};
 use crate::read::missing::{is_at_rest, missing_rows, missing_tables, of_status};
@@ -42,7 +40,7 @@ pub enum Content {
 }
 
 /// Checks journal, metrics, tables and the names of series, including those set aside by a resume, whether all rows of an
-/// ended run are there, and whether its other files can be understood. Changes nothing. Safe while the run is active.
+/// ended run are there, and whether each of its other files can be read and understood. Changes nothing. Safe while the run is active.
 ///
 /// # Errors
 /// The folder cannot be listed.
@@ -105,17 +103,8 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
         add(&path, Err(missing))?;
     }
     // Files without a checksum are named only if they cannot be read.
-    let read = [
-        (run.manifest(), read_manifest(run).err()),
-        (run.status(), read_status(run).err()),
-        (run.notes(), read_notes(run).err()),
-        (run.events(), read_events(run).err()),
-        (run.figures(), figures::read(run).err()),
-    ];
-    for (path, error) in read {
-        if let Some(error) = error.filter(|e| !e.is_gone()) {
-            add(&path, Err(error))?;
-        }
+    for (path, error) in unreadable(run).into_iter().chain(unreadable_records(run)) {
+        add(&path, Err(error))?;
     }
     Ok(checked)
 }
@@ -140,6 +129,7 @@ pub fn damage_of(view: &View, found: &[StoreError]) -> Result<Vec<Damage>> {
     let run = &view.dir;
     let mut missing = missing_tables(run);
     missing.extend(of_status(run, &view.status));
+    missing.extend(check_events(run).err().filter(StoreError::is_damage));
     let found: Vec<&StoreError> = found.iter().filter(|e| e.is_damage()).chain(&missing).collect();
     let mut damage = known_damage(run)?;
     let record = view.certain && view.state.is_final() && inside::is_own(run);

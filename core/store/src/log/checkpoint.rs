@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::disk::inside;
 use crate::disk::temporary::TMP;
-use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::folder::run_dir::RunDir;
 use crate::log::part::names;
 
@@ -99,6 +99,14 @@ pub(crate) fn list(run: &RunDir) -> Vec<(Checkpoint, Record)> {
         .collect();
     found.sort_by_key(|(_, r)| (r.segment, r.time, r.step));
     found
+}
+
+/// Returns the records of checkpoints that cannot be understood, with the reason: such checkpoints are not listed.
+pub(crate) fn unreadable_records(run: &RunDir) -> Vec<(PathBuf, StoreError)> {
+    let names = names(run, &run.checkpoints()).unwrap_or_default().into_iter();
+    let dirs = names.filter(|name| name.starts_with("step-")).map(|name| run.checkpoints().join(name));
+    let errors = dirs.filter_map(|dir| Some((dir.join(RECORD), read_record(run, &dir).err()?)));
+    errors.filter(|(_, error)| !error.is_gone()).collect()
 }
 
 fn read_record(run: &RunDir, dir: &Path) -> Result<Record> {
