@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use gradtop_chart::Shape;
 use gradtop_chart::cells::theme::Theme;
 use gradtop_store::SeriesKey;
 
@@ -246,6 +247,29 @@ fn before_a_run_began_it_has_no_value_and_after_its_end_its_last() {
     let built = build(&sources, Subject::Metric("loss"), &view, (80, 14), Theme::default());
     let words: Vec<_> = built.lines.iter().map(|line| line.at_cursor.unwrap().words()).collect();
     assert_eq!(words[..2], ["last, step 40", "last, step 40"]);
+}
+
+/// A run that was suspended from outside has no event of that.
+#[test]
+fn in_a_silence_a_run_has_no_value() {
+    let time = |step: i64| step * 100_000 + if step > 100 { 15_000_000 } else { 0 };
+    let sample = |step| Sample { step, epoch: f64::NAN, time_us: time(step), value: step as f64 };
+    let data = run(vec![of_samples(SeriesKey::metric("loss"), (0..300).map(sample), 0.0)]);
+    let whole = of_seconds(0..=45);
+    let source = |data, label| Source { data, label: Some(label) };
+    let sources = [source(&data, "suspended"), source(&whole, "whole")];
+    let at = |x, cursor, width| {
+        let view = ChartView { x: Some(x), cursor: Some(cursor), ..ChartView::default() };
+        let built = build(&sources, Subject::Metric("loss"), &view, (width, 14), Theme::default());
+        let Shape::Line { x, .. } = &built.chart.marks[0].shape else { panic!("a line") };
+        (built.lines[0].at_cursor.map(|at| at.raw), x.iter().filter(|x| x.is_nan()).count())
+    };
+    // With a column for each sample, and with many in each.
+    for width in [400, 80, 40] {
+        assert_eq!(at(XAxis::Time, 17.0, width), (None, 1), "{width}");
+        assert_eq!(at(XAxis::Step, 20.0, width).1, 0, "{width}: steps have no gap");
+        assert!(at(XAxis::Time, 9.0, width).0.is_some_and(|value| (value - 90.0).abs() < 10.0), "{width}");
+    }
 }
 
 #[test]

@@ -213,12 +213,13 @@ impl Member<'_> {
         (before.map(|x| self.place.common(x)), after.map(|x| self.place.common(x)))
     }
 
-    /// Returns the ranges of x during which its run was paused, where visible.
+    /// Returns the ranges of x during which its run was paused or it was silent, where visible.
     pub(super) fn gaps(&self, plot: &Plot) -> Vec<(f64, f64)> {
         let place = |t: i64| match t {
             i64::MAX => self.place.of_time(0).map(|_| plot.x.high),
             t => self.place.of_time(t),
         };
-        self.place.data.pauses.iter().filter_map(|(from, to)| place(*from).zip(place(*to))).collect()
+        let rests = self.place.data.pauses.iter().chain(self.series.raw.silences.iter());
+        rests.filter_map(|(from, to)| place(*from).zip(place(*to))).collect()
     }
 }

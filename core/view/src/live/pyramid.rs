@@ -13,6 +13,12 @@ pub const CHUNK: usize = 64;
 /// Number of buckets per group, the level in between.
 pub const GROUP: usize = 8;
 
+/// Nothing for longer than this, in microseconds, and this many times as long as is usual, is a silence: a run that is suspended, as
+/// by a laptop's lid, does not say so. What is usual is known after some samples.
+const SILENCE_US: i64 = 10_000_000;
+const SILENCE_TIMES: i64 = 10;
+const SILENCE_AFTER: u64 = 10;
+
 /// A pyramid has this part of its maximum of buckets for each doubling of the samples at its start, at most as many.
 const START: usize = 64;
 
@@ -217,6 +223,10 @@ pub struct Pyramid {
     rests: Rests,
     /// The first start of a rest at or after the last sample.
     next_rest: i64,
+    /// The longest time between two samples of late, in microseconds.
+    usual: i64,
+    /// When nothing was logged for so long that the run was suspended, or did something else.
+    silences: Rests,
 }
 
 /// Stretches of time in which a run was paused or not at work, in order, microseconds since 1970.
@@ -235,7 +245,23 @@ impl Pyramid {
             last: None,
             rests: Rests::default(),
             next_rest: i64::MAX,
+            usual: 0,
+            silences: Rests::default(),
         }
+    }
+
+    /// Returns whether a silence ends at this time, which it notes.
+    fn ends_silence(&mut self, time_us: i64) -> bool {
+        let Some(Sample { time_us: from, .. }) = self.last else { return false };
+        let since = time_us.saturating_sub(from);
+        if since <= SILENCE_US || since / SILENCE_TIMES <= self.usual || self.count < SILENCE_AFTER {
+            self.usual = since.max(self.usual - self.usual / 128);
+            return false;
+        }
+        // What comes again and again is usual.
+        self.usual = self.usual.max(SILENCE_US / SILENCE_TIMES / 4) * 2;
+        Arc::make_mut(&mut self.silences).push((from, time_us));
+        true
     }
 
     /// Sets when the run rested, as far as is known. What is joined already stays so.
@@ -252,7 +278,7 @@ impl Pyramid {
 
     /// Appends a sample.
     pub fn push(&mut self, s: Sample) {
-        let rested = s.time_us > self.next_rest;
+        let rested = self.ends_silence(s.time_us) || s.time_us > self.next_rest;
         // Fast path: nearly always another sample of an open bucket.
         if !rested
             && s.value.is_finite()
@@ -397,6 +423,7 @@ impl Pyramid {
             total,
             count: self.count,
             leaf: self.leaf,
+            silences: Arc::clone(&self.silences),
         }
     }
 }
@@ -445,6 +472,8 @@ pub struct Levels {
     pub count: u64,
     /// Number of samples per bucket, apart from the start; 1 if nothing was thinned.
     pub leaf: u32,
+    /// When nothing was logged for unusually long.
+    pub silences: Rests,
 }
 
 impl Levels {
