@@ -212,6 +212,27 @@ fn what_can_be_read_is_shown_by_every_command_and_the_rest_is_a_warning() {
 }
 
 #[test]
+fn a_part_of_a_table_that_is_missing_is_named_unless_a_resume_may_have_set_it_aside() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let torn = synthetic::finished(runs, "torn", 100).unwrap();
+    let (row, spectrum) = (torn.tables().join("run/part-00001.parquet"), torn.tables().join("spectrum"));
+    fs::create_dir(&spectrum).unwrap();
+    for n in 1..=3 {
+        fs::copy(&row, spectrum.join(format!("part-0000{n}.parquet"))).unwrap();
+    }
+    assert!(gradtop(runs, &["doctor", "torn"]).status.success());
+    fs::remove_file(spectrum.join("part-00002.parquet")).unwrap();
+    for _ in 0..2 {
+        let checked = text(&gradtop(runs, &["doctor", "torn"]).stdout);
+        assert!(checked.contains("tables/spectrum: 1 of 3 parts are missing"), "{checked}");
+    }
+    let resumed = gradtop_store::Event::Resumed { step: 0, checkpoint: String::new() };
+    gradtop_store::append_event(&torn, &resumed).unwrap();
+    assert!(gradtop(runs, &["doctor", "torn"]).status.success());
+}
+
+#[test]
 fn an_event_that_is_lost_is_told() {
     let temp = tempfile::tempdir().unwrap();
     let runs = temp.path();

@@ -1,8 +1,13 @@
 //! Files that an ended run has written and that are not there. All readers of rows name them as they name damage.
 
+use std::path::Path;
+
 use crate::error::{Result, StoreError};
+use crate::folder::damage::{Damage, known_damage};
+use crate::folder::events::{Event, read_events};
 use crate::folder::run_dir::RunDir;
-use crate::folder::status::{Status, read_status};
+use crate::folder::status::{State, Status, read_status};
+use crate::log::checkpoint::table_boundaries;
 use crate::log::merge::list_pending;
 use crate::log::part::{list_parts, list_segments, names};
 use crate::sealed::file::Sealed;
@@ -28,18 +33,41 @@ pub(crate) fn of_status(run: &RunDir, status: &Status) -> Option<StoreError> {
     Some(StoreError::Damaged { path: dir, message })
 }
 
-/// Returns what is wrong with the tables of an ended run of which no file is left.
+/// Returns what is wrong with the tables of an ended run of which files are missing, as far as it can be told.
 pub fn missing_tables(run: &RunDir) -> Vec<StoreError> {
     // A resume sets rows of tables aside.
     let was_set_back = names(run, &run.superseded()).is_ok_and(|times| !times.is_empty());
     if was_set_back || !read_status(run).is_ok_and(|status| is_at_rest(run, &status)) {
         return Vec::new();
     }
-    let folders = names(run, &run.tables()).unwrap_or_default().into_iter();
-    let folders = folders.filter(|name| !name.starts_with('.')).map(|name| run.tables().join(name));
-    let empty = folders.filter(|dir| names(run, dir).is_ok_and(|files| files.is_empty()));
-    let message = || "all of its rows are missing".to_owned();
-    empty.map(|path| StoreError::Damaged { path, message: message() }).collect()
+    let tables = names(run, &run.tables()).unwrap_or_default().into_iter();
+    let missing = tables.filter(|name| !name.starts_with('.')).filter_map(|name| {
+        let path = run.tables().join(&name);
+        let is_empty = names(run, &path).is_ok_and(|files| files.is_empty());
+        let all = is_empty.then(|| "all of its rows are missing".to_owned());
+        let message = all.or_else(|| missing_parts(run, &name, &path))?;
+        Some(StoreError::Damaged { path, message })
+    });
+    missing.collect()
+}
+
+/// Says how many parts of a table are missing. They are numbered from 1, up to at least those that checkpoints include.
+fn missing_parts(run: &RunDir, table: &str, dir: &Path) -> Option<String> {
+    let parts = list_parts(run, dir).ok()?;
+    let last = parts.iter().map(|part| part.last).chain(table_boundaries(run, table)).max()?;
+    let there: u32 = parts.iter().map(|part| part.last - part.first + 1).sum();
+    let missing = last.checked_sub(there).filter(|missing| *missing > 0)?;
+    // Numbers of parts that a resume has set aside, which may have been deleted since, are not used again.
+    let mut begun = 0;
+    for line in read_events(run).ok()? {
+        begun += u32::from(matches!(line.event, Event::State { state: State::Starting, .. }));
+        begun += 2 * u32::from(matches!(line.event, Event::Resumed { .. }));
+    }
+    let is_told = |damage: &Damage| run.path().join(&damage.file).parent() == Some(dir);
+    if begun > 1 || list_pending(run, dir) || known_damage(run).ok()?.iter().any(is_told) {
+        return None;
+    }
+    Some(format!("{missing} of {last} parts are missing"))
 }
 
 /// Returns whether a run has recorded its end, with all of its rows sealed.
