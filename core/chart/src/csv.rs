@@ -1,6 +1,6 @@
 //! A figure as CSV rows: the recorded points among those drawn.
 
-use crate::{Chart, Figure, Mark, Origin, Points, Shape};
+use crate::{Chart, Figure, Mark, Origin, Points, Shape, WHOLE};
 
 const HEAD: [&str; 9] = ["chart", "series", "x", "x_from", "x_to", "y", "low", "high", "z"];
 
@@ -58,13 +58,16 @@ fn of_mark([title, series]: [&str; 2], mark: &Mark, chart: &Chart, rows: &mut Ve
         let named = chart.x.categories.iter().enumerate().find(|(i, _)| *i as f64 == x);
         named.map_or_else(|| position(x), |(_, name)| quoted(name))
     };
-    let mut row = |x: f64, within: Option<(f64, f64)>, values: [Option<f64>; 4]| {
+    let mut row = |x: f64, origin: Option<Origin>, values: [Option<f64>; 4]| {
         // A missing x only interrupts a line.
         if !x.is_nan() && seen.is_none_or(|(from, to)| from <= x && x <= to) {
-            let [x, from, to] = match within {
-                None => [place(x), String::new(), String::new()],
-                Some((from, to)) if from == to => [place(from), String::new(), String::new()],
-                Some((from, to)) => [String::new(), position(from), position(to)],
+            let exactly = |x| [x, String::new(), String::new()];
+            let [x, from, to] = match origin {
+                Some(Origin::Crossing) => return,
+                Some(Origin::Step(step)) => exactly(step.to_string()),
+                Some(Origin::Within(from, to)) if from != to => [String::new(), position(from), position(to)],
+                Some(Origin::Within(at, _)) => exactly(place(at)),
+                None => exactly(place(x)),
             };
             let [y, low, high, z] = values.map(|v| v.map(number).unwrap_or_default());
             rows.push([quoted(title), quoted(series), x, from, to, y, low, high, z]);
@@ -72,14 +75,8 @@ fn of_mark([title, series]: [&str; 2], mark: &Mark, chart: &Chart, rows: &mut Ve
     };
     if let Some(Points { x, y, low, high, .. }) = mark.shape.points() {
         for (i, at) in x.iter().enumerate() {
-            let found = mark.origins.binary_search_by_key(&i, |(of, _)| *of);
-            let within = match found.map(|found| mark.origins[found].1) {
-                Ok(Origin::Crossing) => continue,
-                Ok(Origin::Within(from, to)) => Some((from, to)),
-                Err(_) => None,
-            };
             let [y, low, high] = [y, low, high].map(|values| values.get(i).copied());
-            row(*at, within, [y, low, high, None]);
+            row(*at, mark.origin(i), [y, low, high, None]);
         }
     } else if let Some(field) = mark.shape.field() {
         let places = field.y.iter().flat_map(|y| field.x.iter().map(move |x| (*x, *y)));
@@ -87,13 +84,15 @@ fn of_mark([title, series]: [&str; 2], mark: &Mark, chart: &Chart, rows: &mut Ve
     }
 }
 
-/// Above this, a float is not every whole number, such as the step of a row.
-const WHOLE: f64 = 9_007_199_254_740_992.0;
-
-/// Returns whether a figure has points so far along x that a step there may be rounded.
+/// Returns whether a figure has points of several values so far along x that a step there may be rounded.
 pub fn is_rounded(figure: &Figure) -> bool {
-    let marks = figure.charts.iter().flat_map(|chart| &chart.marks);
-    marks.filter_map(|mark| mark.shape.points()).any(|points| points.x.iter().any(|x| x.abs() >= WHOLE))
+    let is_rounded = |mark: &Mark| {
+        let far = |(i, x): (usize, &f64)| {
+            x.abs() >= WHOLE && !matches!(mark.origin(i), Some(Origin::Crossing | Origin::Step(_)))
+        };
+        mark.shape.points().is_some_and(|points| points.x.iter().enumerate().any(far))
+    };
+    figure.charts.iter().flat_map(|chart| &chart.marks).any(is_rounded)
 }
 
 /// All digits of a large whole number: the shortest that mean the same float would be those of another step.
@@ -161,5 +160,9 @@ mod tests {
         };
         assert!(!is_rounded(&of(WHOLE - 1.0)) && is_rounded(&of(WHOLE)));
         assert_eq!(figure(&of(2f64.powi(62))), "x,y\n4611686018427387904,1\n");
+        let mut exact = of(WHOLE);
+        exact.charts[0].marks[0].origins = vec![(0, Origin::Step(9_007_199_254_740_993))];
+        assert!(!is_rounded(&exact));
+        assert_eq!(figure(&exact), "x,y\n9007199254740993,1\n");
     }
 }

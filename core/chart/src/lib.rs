@@ -290,16 +290,27 @@ impl Mark {
             origins: Vec::new(),
         }
     }
+
+    /// Returns what a point is of, unless it is of a value logged at its x.
+    pub fn origin(&self, point: usize) -> Option<Origin> {
+        let found = self.origins.binary_search_by_key(&point, |(of, _)| *of).ok()?;
+        Some(self.origins[found].1)
+    }
 }
 
-/// What a point is of whose x is not that of a logged value.
+/// What a point is of whose x is not, or not exactly, that of a logged value.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Origin {
     /// Of no value: it lies on the line between two, for example at the edge of the visible range.
     Crossing,
     /// Of a value, or several, logged in this range of x, ends included.
     Within(f64, f64),
+    /// Of a value at this step, which is so large that a float may be another one.
+    Step(i64),
 }
+
+/// From here on, a float is not every whole number, such as the step of a row.
+pub const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// The number of values that a mark represents, of those on the visible part of the axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

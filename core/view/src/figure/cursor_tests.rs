@@ -4,8 +4,8 @@
 
 use std::sync::Arc;
 
-use gradtop_chart::Shape;
 use gradtop_chart::cells::theme::Theme;
+use gradtop_chart::{Origin, Shape};
 use gradtop_store::SeriesKey;
 
 use super::chart::build;
@@ -247,6 +247,16 @@ fn before_a_run_began_it_has_no_value_and_after_its_end_its_last() {
     let built = build(&sources, Subject::Metric("loss"), &view, (80, 14), Theme::default());
     let words: Vec<_> = built.lines.iter().map(|line| line.at_cursor.unwrap().words()).collect();
     assert_eq!(words[..2], ["last, step 40", "last, step 40"]);
+}
+
+#[test]
+fn a_step_that_a_float_is_not_is_kept() {
+    let first = (1_i64 << 53) + 1;
+    let data = run(vec![of_steps(None, &[0, 1, 2].map(|i| (first + i, 1.0)))]);
+    let sources = [Source { data: &data, label: None }];
+    let built = build(&sources, Subject::Metric("loss"), &ChartView::default(), (80, 14), Theme::default());
+    let steps: Vec<_> = (0..3).map(|i| built.chart.marks[0].origin(i)).collect();
+    assert_eq!(steps, [0, 1, 2].map(|i| Some(Origin::Step(first + i))));
 }
 
 /// A run that was suspended from outside has no event of that.

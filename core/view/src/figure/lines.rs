@@ -1,7 +1,7 @@
 //! Lines of metrics as they are drawn: their samples if all are stored, else columns of dots.
 
 use gradtop_chart::scale::{Scale, Span, finite_range};
-use gradtop_chart::{Origin, Shape, Side};
+use gradtop_chart::{Origin, Shape, Side, WHOLE};
 use gradtop_store::Average;
 
 use super::average::{averaged, lies_between};
@@ -166,7 +166,7 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
     Some(CursorValue { shown, raw, low, high, n, all, series, members, average, steps, nearness })
 }
 
-/// A shape, and which of its points have no x of a logged value.
+/// A shape, and which of its points have no x, or not exactly the x, of a logged value.
 pub(super) type ClippedShape = (Shape, Vec<(usize, Origin)>);
 
 /// Returns the value of the last recorded point.
@@ -208,11 +208,18 @@ pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, values: Values
     let shown = smooth.then(|| mean(Values::Smoothed));
     let shown = shown.as_ref().unwrap_or(&raw);
     let points = (line.style != Style::Band).then(|| {
-        let [points] = clip_to_plot((&shown.x, &shown.spans), [&shown.y], line.style, plot, y);
+        let [points] = clip_to_plot(
+            (shown.x.as_slice(), |i: usize| within(shown.x[i], shown.spans[i])),
+            [&shown.y],
+            line.style,
+            plot,
+            y,
+        );
         points.into_shape(line.style)
     });
     let band = matches!(line.style, Style::Band | Style::Banded).then(|| {
-        let [low, high] = clip_to_plot((&raw.x, &raw.spans), [&raw.low, &raw.high], Style::Band, plot, y);
+        let x = (raw.x.as_slice(), |i: usize| within(raw.x[i], raw.spans[i]));
+        let [low, high] = clip_to_plot(x, [&raw.low, &raw.high], Style::Band, plot, y);
         (Shape::Band { x: low.x, low: low.y, high: high.y }, low.origins)
     });
     LineShapes { line: points, behind: None, band }
@@ -223,7 +230,7 @@ pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, values: Values
 struct Points {
     x: Vec<f64>,
     y: Vec<f64>,
-    /// Those whose x is not that of a logged value.
+    /// Those whose x is not, or not exactly, that of a logged value.
     origins: Vec<(usize, Origin)>,
 }
 
@@ -234,10 +241,12 @@ impl Points {
     }
 
     /// Adds a point of values that were logged in a range of x.
-    fn push_within(&mut self, x: f64, (from, to): (f64, f64), y: f64) {
-        if (from, to) != (x, x) && !x.is_nan() {
-            self.origins.push((self.x.len(), Origin::Within(from, to)));
-        }
+    fn push_within(&mut self, x: f64, span: (f64, f64), y: f64) {
+        self.push_of(x, within(x, span), y);
+    }
+
+    fn push_of(&mut self, x: f64, origin: Option<Origin>, y: f64) {
+        self.origins.extend(origin.filter(|_| !x.is_nan()).map(|origin| (self.x.len(), origin)));
         self.push(x, y);
     }
 
@@ -279,6 +288,10 @@ impl Points {
         let (x, y) = x.into_iter().zip(y).filter(|(x, _)| !x.is_nan()).unzip();
         (Shape::Scatter { x, y, joined }, origins)
     }
+}
+
+fn within(x: f64, (from, to): (f64, f64)) -> Option<Origin> {
+    ((from, to) != (x, x)).then_some(Origin::Within(from, to))
 }
 
 /// Returns the points of one series: its samples or, if there are many, the extremes of each column of dots.
@@ -326,22 +339,26 @@ fn extremes(rows: &[Row], plot: &Plot, y: Scale) -> Vec<Row> {
 /// Returns samples, interrupted where steps go back, at a pause, or at a sample without a position.
 fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]) -> Points {
     let mut all = Points::default();
+    let mut origins = Vec::new();
     let mut before: Option<&Row> = None;
     for row in rows {
         if before.is_some_and(|b| b.lap != row.lap || lies_between(gaps, (b.x, b.x), (row.x, row.x))) {
             all.interrupt();
+            origins.push(None);
         }
         all.push(row.x, row.value);
+        let is_step = row.x.abs() >= WHOLE && row.x == row.step as f64;
+        origins.push(is_step.then_some(Origin::Step(row.step)));
         before = Some(row);
     }
-    let [points] = clip_to_plot((&all.x, &[]), [&all.y], style, plot, y);
+    let [points] = clip_to_plot((all.x.as_slice(), |i: usize| origins[i]), [&all.y], style, plot, y);
     points
 }
 
-/// Returns the visible points, with the ranges of x that their values are of, if these are no single x. A line that enters
+/// Returns the visible points, with what their values are of where that is no single x. A line that enters
 /// or leaves the plot gets an additional point at its edge.
 fn clip_to_plot<const N: usize>(
-    (x, spans): (&[f64], &[(f64, f64)]),
+    (x, origin): (&[f64], impl Fn(usize) -> Option<Origin>),
     values: [&Vec<f64>; N],
     style: Style,
     plot: &Plot,
@@ -364,7 +381,7 @@ fn clip_to_plot<const N: usize>(
                 }
             }
             if inside(at) {
-                points.push_within(at, spans.get(i).copied().unwrap_or((at, at)), value);
+                points.push_of(at, origin(i), value);
             }
             before = Some((at, value));
         }
