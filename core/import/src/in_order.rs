@@ -28,7 +28,7 @@ pub(crate) struct InOrder {
     rows: Vec<Timed>,
     /// Time of the last row in the run.
     pub(crate) recorded_us: i64,
-    /// How many rows could not keep their time.
+    /// How many values could not keep their time; a row of a file has several.
     pub(crate) moved: u64,
 }
 
@@ -66,9 +66,9 @@ impl InOrder {
     pub(crate) fn left_out(&self) -> Option<String> {
         let times = match self.moved {
             0 => return None,
-            1 => "the time of 1 row is".to_owned(),
-            n => format!("the times of {n} rows are"),
+            1 => "the time of 1 value is".to_owned(),
+            n => format!("the times of {n} values are"),
         };
-        Some(format!("{times} left out: older than that of the row before, or no time of a training"))
+        Some(format!("{times} left out: older than that of the value before, or no time of a training"))
     }
 }

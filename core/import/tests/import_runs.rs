@@ -239,11 +239,11 @@ fn times_are_those_of_the_source_and_never_go_back() {
     let (runs, logs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut file = fs::File::create(logs.path().join("metrics.jsonl")).unwrap();
     for time in ["1700000000.5", "1700000002", "1700000001", "1e99", "-5", "1700000003.25"] {
-        writeln!(file, "{{\"loss\": 1, \"timestamp\": {time}}}").unwrap();
+        writeln!(file, "{{\"loss\": 1, \"acc\": 2, \"timestamp\": {time}}}").unwrap();
     }
     let imported = import(runs.path(), &source_of(logs.path()));
     let told =
-        "the times of 3 rows are left out: older than that of the row before, or no time of a training";
+        "the times of 6 values are left out: older than that of the value before, or no time of a training";
     assert_eq!(imported.left_out, [told]);
     let run = imported.run.unwrap();
     let series = read_series(&run, |key| key.metric == "loss").unwrap();
@@ -290,7 +290,7 @@ fn series_that_come_one_after_the_other_keep_their_times() {
     let late = import(runs.path(), &source).left_out;
     assert_eq!(
         late,
-        ["the time of 1 row is left out: older than that of the row before, or no time of a training"]
+        ["the time of 1 value is left out: older than that of the value before, or no time of a training"]
     );
 }
 
