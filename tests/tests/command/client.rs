@@ -151,6 +151,24 @@ fn no_row_of_a_call_that_returned_is_lost_when_python_is_killed() {
 }
 
 #[test]
+fn the_progress_of_a_killed_client_is_as_far_as_its_steps() {
+    let sandbox = sandbox();
+    let report = r#"{"do":"progress","done":1,"total":100}"#;
+    let done = |name: &str, before: &str, after: &str| {
+        let script = format!(
+            "printf '%s loss=1\\n' {before} >&3; echo '{report}' >&3; printf '%s loss=1\\n' {after} >&3; kill -9 $$"
+        );
+        let run = start(&sandbox, &[], name, &["sh", "-c", &script]);
+        run.wait().expect_code(4);
+        run.view().status.done
+    };
+    assert_eq!(done("steps", "0", "1 2 2 3 4 5"), Some(6));
+    assert_eq!(done("samples", "0", "10 20 30"), Some(1), "what is logged is no step of 100");
+    assert_eq!(done("networks", "0 1 2", "3 4 5"), Some(1), "three steps of the first network");
+    assert_eq!(done("past", "0", "$(seq 1 100)"), Some(1), "more steps than there are");
+}
+
+#[test]
 fn a_command_goes_on_without_its_keeper_and_is_recorded_to_its_end() {
     let sandbox = sandbox();
     let (run, gate) = gated(&sandbox, &[], "a", "300", "5");

@@ -233,6 +233,8 @@ struct Source<'a> {
     numbers: HashMap<String, u32>,
     points: Vec<Point>,
     step: i64,
+    /// Whether the units of work done are the steps logged: so it was at the last report, and no step was left out since.
+    by_steps: bool,
     /// Where replies to a checkpoint request go.
     saving: Option<Sender<Option<String>>>,
 }
@@ -250,6 +252,7 @@ impl<'a> Source<'a> {
             numbers: HashMap::new(),
             points: Vec::new(),
             step: shared.session.step().unwrap_or(-1),
+            by_steps: false,
             saving: None,
         }
     }
@@ -278,6 +281,7 @@ impl<'a> Source<'a> {
         if !binary && !frames.rest().is_empty() {
             self.line(frames.rest());
         }
+        self.catch_up();
     }
 
     /// Handles the complete frames.
@@ -317,6 +321,7 @@ impl<'a> Source<'a> {
 
     /// Logs [`Self::points`].
     fn log(&mut self, step: i64, epoch: f64) {
+        self.by_steps &= step <= self.step.saturating_add(1);
         self.step = step;
         if let Err(refused) = self.shared.session.log(step, epoch, &self.points) {
             self.refuse(&refused.why);
@@ -388,11 +393,27 @@ impl<'a> Source<'a> {
         self.shared.tell_main(SinkEvent::Changed);
     }
 
-    fn progress(&self, done: u64, total: u64, phase: Option<&str>) {
+    fn progress(&mut self, done: u64, total: u64, phase: Option<&str>) {
         self.client.done.store(done, Ordering::Release);
         // The first of several processes speaks for all.
-        if self.client.rank.load(Ordering::Acquire) == 0 {
+        let speaks = self.client.rank.load(Ordering::Acquire) == 0;
+        self.by_steps = speaks && done > 0 && done == self.steps_done();
+        if speaks {
             self.shared.session.progress(done, total, phase.map(crate::text::clean).as_deref());
+        }
+    }
+
+    /// Returns the number of steps done, which count from 0.
+    fn steps_done(&self) -> u64 {
+        u64::try_from(self.step.saturating_add(1)).unwrap_or(0)
+    }
+
+    /// Brings the progress to the steps logged: a client that was killed has reported fewer.
+    fn catch_up(&self) {
+        let session = self.shared.session;
+        let ((done, total), steps) = (session.done_of(), self.steps_done());
+        if self.by_steps && done < steps && steps <= total {
+            session.progress(steps, total, session.phase().as_deref());
         }
     }
 
