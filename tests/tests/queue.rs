@@ -97,6 +97,9 @@ fn a_run_waits_for_others_and_is_held_where_they_fail() {
     assert_eq!(held, "b was stopped");
     let listed = sandbox.gradtop(&["list"]).expect_code(0).out;
     assert!(listed.contains("held because b was stopped"), "{listed}");
+    let told = sandbox.gradtop(&["wait", "after-b", "--timeout", "0.5"]).expect_code(5).err;
+    let why = "held because b was stopped; `gradtop queue release after-b` lets it start";
+    assert_eq!(told.matches(why).count(), 2, "at once and at the end of the time: {told}");
     sandbox.gradtop(&["stop", "after-b"]).expect_code(0);
     sandbox.gradtop(&["wait", "after-b"]).expect_code(3);
     assert_eq!(view(&sandbox, "after-b").status.cause.as_deref(), Some("stopped before it started"));

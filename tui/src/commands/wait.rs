@@ -55,21 +55,33 @@ fn wait(run: &View, json: bool, deadline: Option<Instant>, signals: &mut Signals
             let (run, place) = (&view.manifest.run, view.whereabouts());
             return Err(Failure::new(format!("{run} is {place}: nothing here tells when it ends")).into());
         }
+        let stuck = stuck(&view);
         if deadline.is_some_and(|d| Instant::now() >= d) || signals.any() {
             if json {
                 watch::print_json(&view, "left", Some(LEFT_RUNNING))?;
             } else {
-                print::note(&format!("{} is still {}", view.manifest.run, view.state));
+                let why = stuck.map(|why| format!(": {why}")).unwrap_or_default();
+                print::note(&format!("{} is still {}{why}", view.manifest.run, view.state));
             }
             return Ok(LEFT_RUNNING);
         }
         if print::nobody_reads() {
             return Ok(LEFT_RUNNING);
         }
-        if !told && let Some(silence) = remark::silence(&view).filter(|_| view.suspended().is_some()) {
-            print::note(&format!("{}: {silence}", view.manifest.run));
-            told = true;
+        if let Some(why) = stuck.as_ref().filter(|_| !told) {
+            print::note(&format!("{}: {why}", view.manifest.run));
         }
+        told = stuck.is_some();
         std::thread::sleep(Duration::from_millis(100));
     }
+}
+
+/// Returns why a run does not go on by itself.
+fn stuck(view: &View) -> Option<String> {
+    let held = || {
+        let queued = view.queued.as_ref().filter(|queued| queued.held.is_some())?;
+        let words = remark::queue_words(queued);
+        Some(format!("{words}; `gradtop queue release {}` lets it start", view.manifest.run))
+    };
+    if view.suspended().is_some() { remark::silence(view) } else { held() }
 }
