@@ -307,3 +307,38 @@ fn settings_are_compared_within_a_model() {
     assert!(means.len() == 3, "{said}");
     assert!([deep, wide, other].iter().zip(&means).all(|(of, row)| row.contains(of)), "{said}");
 }
+
+/// The second says only what it measures, as an import; the third is in another unit.
+#[test]
+fn saved_queries_never_mix_units_and_no_run_decides_the_order_alone() {
+    let sandbox = Sandbox::new();
+    let of_split = r#","headline_of":"test""#;
+    for (name, loss, more) in [
+        ("a", 3, format!(r#","unit":"s"{of_split}"#)),
+        ("b", 1, r#","unit":"s""#.to_owned()),
+        ("c", 2, format!(r#","unit":"ms"{of_split}"#)),
+        ("d", 2, format!(r#","unit":"s"{of_split}"#)),
+    ] {
+        let declared = format!(r#"{{"do":"metric","name":"loss","goal":"min","headline":true{more}}}"#);
+        let row = format!(r#"{{"do":"log","step":1,"values":{{"loss/test":{loss}}}}}"#);
+        let lr = if name == "d" { "lr=2" } else { "lr=1" };
+        let script = format!("echo '{declared}' >&3; echo '{row}' >&3");
+        let exec = ["exec", "--experiment", "sh", "--name", name, "--param", lr, "--", "sh", "-c", &script];
+        sandbox.gradtop(&exec).expect_code(0);
+    }
+    let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    let said = |sql: &str, columns: [&str; 3]| -> Option<Vec<String>> {
+        let rows = query(&sandbox, &[sql, "--json"])?.expect_code(0).json();
+        let row = |row: &Value| columns.map(|column| text(&row[column])).join(" ");
+        Some(rows.as_array().unwrap().iter().map(row).collect())
+    };
+    let Some(ranking) = said("@ranking", ["run", "place", "unit"]) else { return };
+    assert_eq!(ranking, ["c 1 ms", "b 1 s", "d 2 s", "a 3 s"]);
+    assert_eq!(said("@best", ["run", "unit", "value"]).unwrap(), ["c ms 2.0", "b s 1.0"]);
+    let mut settings = said("@settings", ["setting", "unit", "mean"]).unwrap();
+    settings.sort();
+    assert_eq!(settings, ["1 ms 2.0", "1 s 2.0", "2 s 2.0"]);
+    let best = sandbox.gradtop(&["best", "loss", "--by", "lr"]).expect_code(0).out;
+    let at = |words: &str| best.find(words).unwrap_or_else(|| panic!("{words}: {best}"));
+    assert!(at("2 ms") < at("1 s"), "{best}");
+}

@@ -140,7 +140,7 @@ fn as_json(found: &[Of<'_>], without: usize) -> Value {
         let run = run.map(|view| &view.manifest.run);
         let (model, trials) = (line.and_then(|line| line.model), line.map(|line| line.trials));
         let average = line.filter(|line| line.trials > 1).map(|line| line.average.word());
-        json!({"setting": setting, "runs": group.runs, "not_finite": group.not_finite, "median": finite(group.median),
+        json!({"setting": setting, "runs": group.runs, "not_finite": group.not_finite, "unit": group.unit, "median": finite(group.median),
                "best": finite(group.best), "run": run, "model": model, "trials": trials, "average": average, "doubts": of.ranking.doubts, "experiment": of.experiment, "split": of.ranking.split})
     };
     let groups: Vec<Value> =
@@ -151,9 +151,14 @@ fn as_json(found: &[Of<'_>], without: usize) -> Value {
     json!({"goal": goal, "split": split, "without": without, "groups": groups})
 }
 
-/// Formats a value over the runs of a group: NaN means that none of them is finite.
-fn value(value: f64) -> String {
-    finite(value).map_or_else(|| number::MISSING.to_owned(), number::value)
+/// Formats the median and the best value of a group, with their unit if not all groups have it: NaN means that none is finite.
+fn values(group: &Group<'_>, ranking: &Ranking<'_>) -> [String; 2] {
+    let unit = group.unit.filter(|unit| ranking.groups.iter().any(|other| other.unit != Some(unit)));
+    [group.median, group.best].map(|value| match (finite(value), unit) {
+        (None, _) => number::MISSING.to_owned(),
+        (Some(value), Some(unit)) => format!("{} {}", number::value(value), clean(unit)),
+        (Some(value), None) => number::value(value),
+    })
 }
 
 fn finite(value: f64) -> Option<f64> {
@@ -184,8 +189,8 @@ fn notes(ranking: &Ranking<'_>, metric: &str) -> Vec<String> {
     let mut notes = ranking.doubts.clone();
     if ranking.goal == Goal::None {
         let again = format!("gradtop best {}:max", clean(metric));
-        notes
-            .push(format!("whether low or high is better is not declared: `{again}` puts the highest first"));
+        let why = if ranking.goals_differ { "" } else { "whether low or high is better is not declared: " };
+        notes.push(format!("{why}`{again}` puts the highest first"));
     }
     let models: Vec<String> = ranking.models.iter().map(|model| clean(model)).collect();
     if let [first @ .., last] = models.as_slice()
@@ -216,7 +221,7 @@ fn wide(by: &[&str], ranking: &Ranking<'_>) -> Table {
     heads.extend(names.iter().map(|name| (name.as_str(), Align::Left)));
     let mut table = Table::new(&heads);
     for group in &ranking.groups {
-        let [median, best] = [group.median, group.best].map(value);
+        let [median, best] = values(group, ranking);
         let (run, line) = group.best_run.unzip();
         let run = run.map(|view| clean(&view.manifest.run)).unwrap_or_default();
         let of = line.map(|line| headline::line_words(&line, false)).unwrap_or_default();
@@ -248,20 +253,21 @@ fn narrow(by: &[&str], ranking: &Ranking<'_>) -> Table {
     let counts = ["median", "runs", "non-finite"].map(|name| (name, Align::Right));
     let mut table = Table::new(&[counts.as_slice(), &[("", Align::Left)]].concat());
     for group in &ranking.groups {
+        let [median, best] = values(group, ranking);
         let values = by.iter().zip(&group.setting);
         let setting = values.filter_map(|(key, value)| {
             Some(format!("{} {}", clean(key), short_param(&param::brief((*value)?))))
         });
-        let best = group.best_run.map(|(view, line)| {
+        let best_run = group.best_run.map(|(view, line)| {
             let of = headline::line_words(&line, false);
             let of = if of.is_empty() { of } else { format!(" ({of})") };
-            format!("best {} of {}{of}", value(group.best), clean(&view.manifest.run))
+            format!("best {best} of {}{of}", clean(&view.manifest.run))
         });
         table.row([
-            Words::bold(value(group.median)),
+            Words::bold(median),
             group.runs.to_string().into(),
             non_finite(group),
-            setting.chain(best).collect::<Vec<_>>().join(", ").into(),
+            setting.chain(best_run).collect::<Vec<_>>().join(", ").into(),
         ]);
     }
     table

@@ -10,8 +10,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use gradtop_store::{
-    Event, ParamValue, Shape, StoreError, View, export_parquet, export_run_table, metric_files,
-    missing_tables, read_events, table_files, table_names,
+    Declared, Event, Headline, ParamValue, Shape, StoreError, View, export_parquet, export_run_table,
+    metric_files, missing_tables, read_events, table_files, table_names,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -30,7 +30,7 @@ const RUN_TABLE: &str = "run";
 /// The columns of the view `runs`.
 const RUNS: &str = "exp: 'VARCHAR', run: 'VARCHAR', state: 'VARCHAR', cause: 'VARCHAR', starred: 'BOOLEAN', \
                     tags: 'VARCHAR[]', note: 'VARCHAR', started: 'TIMESTAMPTZ', headline: 'VARCHAR', split: 'VARCHAR', model: 'VARCHAR', trials: 'BIGINT', split_rank: 'UTINYINT', \
-                    value: 'VARCHAR', goal: 'VARCHAR', logarithmic: 'BOOLEAN'";
+                    value: 'VARCHAR', unit: 'VARCHAR', goal: 'VARCHAR', logarithmic: 'BOOLEAN'";
 const PARAMS: &str =
     "exp: 'VARCHAR', run: 'VARCHAR', key: 'VARCHAR', value: 'VARCHAR', number: 'VARCHAR', kind: 'VARCHAR'";
 const EVENTS: &str = "exp: 'VARCHAR', run: 'VARCHAR', time: 'TIMESTAMPTZ', event: 'VARCHAR', what: 'VARCHAR', \
@@ -109,7 +109,7 @@ impl Lake {
 
     /// Creates the view `runs`: the current state of each run, with the row that it recorded.
     fn runs(&mut self, runs: &[View]) -> Result<()> {
-        let now = self.json("runs", RUNS, runs.iter().map(run_row))?;
+        let now = self.json("runs", RUNS, run_rows(runs))?;
         let now = format!("(SELECT * REPLACE (TRY_CAST(value AS DOUBLE) AS value) FROM {now})");
         match self.table(runs, RUN_TABLE)? {
             // The row of a run may be damaged, but its path is known.
@@ -117,7 +117,7 @@ impl Lake {
                 "runs",
                 &format!(
                     "SELECT n.exp, n.run, t.* EXCLUDE (exp, run) REPLACE (n.state AS state, n.cause AS cause, n.started AS started), \
-                     n.starred, n.tags, n.note, n.headline, n.split, n.model, n.trials, n.split_rank, n.value, n.goal, n.logarithmic \
+                     n.starred, n.tags, n.note, n.headline, n.split, n.model, n.trials, n.split_rank, n.value, n.unit, n.goal, n.logarithmic \
                      FROM {now} n LEFT JOIN {} t ON t.exp = n.exp AND t.run = n.run",
                     parquet(&files, true)
                 ),
@@ -261,19 +261,36 @@ fn parquet(files: &str, by_name: bool) -> String {
     )
 }
 
-fn run_row(run: &View) -> Value {
-    let headlines = headline::all(run);
-    let headline = headlines.first();
+fn run_rows(runs: &[View]) -> impl Iterator<Item = Value> {
+    let headlines: Vec<_> = runs.iter().map(|run| headline::all(run).into_iter().next()).collect();
+    let mut infos: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (run, headline) in runs.iter().zip(&headlines) {
+        if let Some(headline) = headline {
+            let of = (run.manifest.experiment.id.as_str(), headline.metric);
+            infos.entry(of).or_default().push(headline.info);
+        }
+    }
+    // No run of an experiment decides for another.
+    let declared: BTreeMap<_, Declared<'_>> =
+        infos.into_iter().map(|(of, infos)| (of, infos.into_iter().collect())).collect();
+    runs.iter().zip(headlines).map(move |(run, headline)| {
+        let id = run.manifest.experiment.id.as_str();
+        let declared = headline.as_ref().and_then(|headline| declared.get(&(id, headline.metric)));
+        run_row(run, headline.as_ref(), declared)
+    })
+}
+
+fn run_row(run: &View, headline: Option<&Headline<'_>>, declared: Option<&Declared<'_>>) -> Value {
     let line = headline.and_then(|headline| Some((headline, headline.line()?)));
     let value = line.map(|(_, line)| line.value.to_string());
     // Values of the split with the lowest rank represent an experiment.
-    let split = line.map(|(headline, line)| gradtop_store::split_rank(headline.info, line.split));
+    let split = line.zip(declared).map(|((_, line), declared)| declared.split_rank(line.split));
     let info = headline.and_then(|headline| headline.info);
     let (m, notes) = (&run.manifest, &run.notes);
     json!({"exp": m.experiment.id, "run": m.run, "state": run.state.word(), "cause": run.status.cause,
         "starred": notes.starred, "tags": notes.tags, "note": notes.note,
         "started": run.status.started.map(|t| t.to_string()), "headline": headline.map(|headline| headline.metric),
-        "split": split.and_then(|(_, split)| split), "model": line.and_then(|(_, line)| line.model), "trials": line.map(|(_, line)| line.trials), "split_rank": split.map(|(rank, _)| rank), "value": value, "goal": info.map(|info| info.goal), "logarithmic": info.is_some_and(|info| info.log)})
+        "split": split.and_then(|(_, split)| split), "model": line.and_then(|(_, line)| line.model), "trials": line.map(|(_, line)| line.trials), "split_rank": split.map(|(rank, _)| rank), "value": value, "unit": Declared::from(info).unit(), "goal": info.map(|info| info.goal), "logarithmic": info.is_some_and(|info| info.log)})
 }
 
 fn param_row(run: &View, (key, value): &(String, ParamValue)) -> Value {

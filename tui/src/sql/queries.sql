@@ -1,22 +1,22 @@
--- best: the best run of each experiment (and goal, if its runs declare both), in the split that most of its runs have; a training value never beats a test value
+-- best: the best run of each experiment (and goal and unit, if its runs declare several), in the split that most of its runs have; a training value never beats a test value
 WITH known AS (SELECT *, count(*) OVER (PARTITION BY exp, headline, split) AS sharing FROM runs WHERE isfinite(value))
-SELECT exp, run, headline AS metric, split, model, trials, value, goal, state
+SELECT exp, run, headline AS metric, split, model, trials, value, unit, goal, state
 FROM known WHERE goal IN ('min', 'max')
-QUALIFY row_number() OVER (PARTITION BY exp, headline, goal ORDER BY split_rank, sharing DESC, split, if(goal = 'min', value, -value)) = 1
-ORDER BY exp, metric;
+QUALIFY row_number() OVER (PARTITION BY exp, headline, goal, unit ORDER BY split_rank, sharing DESC, split, if(goal = 'min', value, -value)) = 1
+ORDER BY exp, metric, unit;
 
--- ranking: every run with a value, the best first; values of different splits are never compared
+-- ranking: every run with a value, the best first; values of different splits or units are never compared
 WITH known AS (SELECT *, count(*) OVER (PARTITION BY exp, headline, split) AS sharing FROM runs WHERE isfinite(value))
-SELECT exp, rank() OVER (PARTITION BY exp, headline, goal, split ORDER BY if(goal = 'max', -value, value)) AS place,
-       run, headline AS metric, split, model, trials, value, state
-FROM known ORDER BY exp, metric, goal, split_rank, sharing DESC, split, place, run;
+SELECT exp, rank() OVER (PARTITION BY exp, headline, goal, split, unit ORDER BY if(goal = 'max', -value, value)) AS place,
+       run, headline AS metric, split, model, trials, value, unit, state
+FROM known ORDER BY exp, metric, goal, split_rank, sharing DESC, split, unit, place, run;
 
--- settings: for each setting that differs within an experiment, how its runs did
+-- settings: for each setting that differs within an experiment, how its runs did, those of each unit by themselves
 WITH differing AS (SELECT exp, key FROM params GROUP BY exp, key HAVING count(DISTINCT value) > 1)
 SELECT p.exp, p.key, p.value AS setting, r.headline AS metric, r.split, r.model, count(*) FILTER (isfinite(r.value)) AS runs,
        count(*) FILTER (NOT isfinite(r.value)) AS non_finite, average(r.value, r.logarithmic) AS mean,
        is_geometric(r.value, r.logarithmic) AS geometric,
-       min(r.value) FILTER (isfinite(r.value)) AS lowest, max(r.value) FILTER (isfinite(r.value)) AS highest
+       min(r.value) FILTER (isfinite(r.value)) AS lowest, max(r.value) FILTER (isfinite(r.value)) AS highest, r.unit
 FROM params p SEMI JOIN differing d ON d.exp = p.exp AND d.key = p.key
 JOIN runs r ON r.exp = p.exp AND r.run = p.run WHERE r.value IS NOT NULL
 GROUP BY ALL ORDER BY p.exp, p.key, mean NULLS LAST;

@@ -46,6 +46,11 @@ impl<'a> Declared<'a> {
         }
     }
 
+    /// Returns whether some runs say that lower values are better, and some that higher ones are.
+    pub fn goals_differ(&self) -> bool {
+        self.goals().len() > 1
+    }
+
     fn goals(&self) -> Vec<Goal> {
         let declared = |goal: &Goal| self.0.iter().flatten().any(|info| info.goal == *goal);
         [Goal::Min, Goal::Max].into_iter().filter(declared).collect()
@@ -77,7 +82,7 @@ impl<'a> Declared<'a> {
         units.sort_unstable();
         units.dedup();
         let units = (!self.has_one_unit()).then(|| format!("units differ: {}", units.join(", ")));
-        let goals = (self.goals().len() > 1).then(|| "goals differ: min, max".to_owned());
+        let goals = self.goals_differ().then(|| "goals differ: min, max".to_owned());
         units.into_iter().chain(goals).collect()
     }
 }

@@ -1,16 +1,16 @@
 //! Columns of a list of runs: their names, content and sort order. `list` and the monitor share them. What every run has is
 //! in `field.rs`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
 use gradtop_host::text::clean;
-use gradtop_store::{Headline, HeadlineLine, ParamValue, View};
+use gradtop_store::{Declared, Headline, HeadlineLine, MetricInfo, ParamValue, View};
 use jiff::Timestamp;
 
-use super::field::{FIELDS, Field, METRIC, STATE, headline, headline_key, param};
+use super::field::{FIELDS, Field, METRIC, OF, STATE, headline, headline_key, param};
 use super::filter;
 use super::filter::PARAM;
 use super::key::Key;
@@ -68,20 +68,37 @@ pub fn ink(run: &View, name: &str) -> Ink {
     match name {
         STATE => state::ink(run.state),
         "name" => Ink::Bold,
-        "of" | "age" => Ink::Dim,
+        OF | "age" => Ink::Dim,
         _ => Ink::Text,
     }
 }
 
-/// Returns the sort key of a run in a column. With the prefix [`PARAM`], the name means a parameter.
-pub(crate) fn key(run: &View, name: &str, now: Timestamp) -> Key {
+/// Returns the sort keys of runs in a column. No run decides how the values of a metric are ordered: all that have it do.
+pub(crate) fn keys<'a>(runs: &[&'a View], name: &str, now: Timestamp) -> Vec<Key> {
+    let named = if name == OF { METRIC } else { name };
+    let found: Vec<_> = runs.iter().map(|run| headline_of(run, named)).collect();
+    let mut declared: BTreeMap<&'a str, Vec<Option<&'a MetricInfo>>> = BTreeMap::new();
+    for (headline, _) in found.iter().flatten() {
+        declared.entry(headline.metric).or_default().push(headline.info);
+    }
+    let declared: BTreeMap<&str, Declared<'_>> =
+        declared.into_iter().map(|(metric, infos)| (metric, infos.into_iter().collect())).collect();
+    let keyed = |(of, run): (&Option<_>, &&View)| match of {
+        Some(of) if !name.starts_with(PARAM) => headline_key(of, &declared[of.0.metric]),
+        _ => key(run, name, now),
+    };
+    found.iter().zip(runs).map(keyed).collect()
+}
+
+/// Returns the sort key of a run in a column that is no metric. With the prefix [`PARAM`], the name means a parameter.
+fn key(run: &View, name: &str, now: Timestamp) -> Key {
     if let Some(name) = name.strip_prefix(PARAM) {
         return param(run, name).map_or(Key::None, Key::of);
     }
     match (Field::named(name), param(run, name)) {
         (Some(field), _) => field.key(run, now),
         (None, Some(value)) => Key::of(value),
-        (None, None) => headline_key(run, Some(name)),
+        (None, None) => Key::None,
     }
 }
 

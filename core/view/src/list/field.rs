@@ -4,7 +4,7 @@
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::number;
 use gradtop_host::text::clean;
-use gradtop_store::{Goal, Headline, HeadlineLine, ParamValue, View, split_rank};
+use gradtop_store::{Declared, Goal, Headline, HeadlineLine, ParamValue, View};
 use jiff::Timestamp;
 
 use super::key::Key;
@@ -13,6 +13,8 @@ use crate::run::{headline, notes, progress, state};
 
 pub(super) const SEED: &str = "seed";
 pub(super) const METRIC: &str = "metric";
+/// The column of what that value is of.
+pub(super) const OF: &str = "of";
 pub(super) const STATE: &str = "state";
 /// Whether people have said something of a run: `is:starred`.
 pub(super) const MARK: &str = "is";
@@ -170,16 +172,12 @@ pub(super) static FIELDS: [Field; 26] = [
         Shown::Small(|run, _| progress::eta(run), |_, eta| number::time_left(eta)),
         Asked::Time,
     ),
+    // Which value comes first, the runs decide together: see `column::keys`.
     Field {
         align: Align::Point,
-        ..Field::sorted(
-            &[METRIC],
-            |run| headline::told(run, None).value,
-            |run, _| headline_key(run, None),
-            Asked::No,
-        )
+        ..Field::sorted(&[METRIC], |run| headline::told(run, None).value, |_, _| Key::None, Asked::No)
     },
-    Field::sorted(&["of"], |run| headline::told(run, None).of(), |run, _| headline_key(run, None), Asked::No),
+    Field::sorted(&[OF], |run| headline::told(run, None).of(), |_, _| Key::None, Asked::No),
     Field::number(
         &["age"],
         Shown::Small(|run, now| Some(age(run, now)), |_, age| number::age(age)),
@@ -273,15 +271,18 @@ pub(super) fn headline<'a>(run: &'a View, metric: Option<&str>) -> Option<(Headl
     Some((headline, line))
 }
 
-/// Returns the sort key of a value that represents the run, best first. If no metric is named, its first headline metric is used.
-pub(super) fn headline_key(run: &View, metric: Option<&str>) -> Key {
-    let Some((headline, line)) = headline(run, metric) else { return Key::None };
-    let up = headline.info.is_some_and(|i| i.goal == Goal::Max);
+/// Returns the sort key of a value that represents its run, best first. `declared`: what all the runs say of its metric.
+pub(super) fn headline_key(
+    (headline, line): &(Headline<'_>, HeadlineLine<'_>),
+    declared: &Declared<'_>,
+) -> Key {
+    let up = declared.goal() == Goal::Max;
     match if up { Key::large(Some(line.value)) } else { Key::small(Some(line.value)) } {
-        // A training loss is not compared with a test loss.
+        // A training loss is not compared with a test loss, nor seconds with milliseconds.
         Key::Number(v) => {
-            let (rank, split) = split_rank(headline.info, line.split);
-            Key::OfSplit((rank, split.map(str::to_owned)), v)
+            let (rank, split) = declared.split_rank(line.split);
+            let unit = Declared::from(headline.info).unit();
+            Key::Measured((rank, split.map(str::to_owned), unit.map(str::to_owned)), v)
         }
         key => key,
     }

@@ -10,8 +10,8 @@ use crate::natural;
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Key {
     Number(f64),
-    /// The rank of its split, the split, and a number.
-    OfSplit((u8, Option<String>), f64),
+    /// The rank of its split, the split, its unit, and a number.
+    Measured((u8, Option<String>, Option<String>), f64),
     Text(String),
     None,
 }
@@ -43,18 +43,18 @@ impl Key {
     fn kind(&self) -> u8 {
         match self {
             Self::Number(_) => 0,
-            Self::OfSplit(..) => 1,
+            Self::Measured(..) => 1,
             Self::Text(_) => 2,
             Self::None => 3,
         }
     }
 
-    /// Orders two keys, each kind by itself: values of another split and missing ones come last in either direction.
+    /// Orders two keys, each kind by itself: values of another split or unit and missing ones come last in either direction.
     pub(crate) fn order(&self, other: &Self, reversed: bool) -> Ordering {
         let directed = |order: Ordering| if reversed { order.reverse() } else { order };
         match (self, other) {
             (Self::Number(a), Self::Number(b)) => directed(a.total_cmp(b)),
-            (Self::OfSplit(s, a), Self::OfSplit(t, b)) => s.cmp(t).then(directed(a.total_cmp(b))),
+            (Self::Measured(s, a), Self::Measured(t, b)) => s.cmp(t).then(directed(a.total_cmp(b))),
             (Self::Text(a), Self::Text(b)) => directed(natural::order(a, b)),
             (Self::None, Self::None) => Ordering::Equal,
             (Self::None, _) | (_, Self::None) => self.kind().cmp(&other.kind()),

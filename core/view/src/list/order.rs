@@ -25,8 +25,8 @@ impl Default for Sort {
 
 /// Sorts by a column; runs without a value come last in either direction. The sort is stable, so equal runs stay newest first.
 pub fn sort_runs<R: Clone>(sort: &Sort, now: Timestamp, rows: &mut [R], view: impl Fn(&R) -> &View) {
-    let mut keyed: Vec<(Key, R)> =
-        rows.iter().map(|row| (column::key(view(row), &sort.by, now), row.clone())).collect();
+    let keys = column::keys(&rows.iter().map(&view).collect::<Vec<_>>(), &sort.by, now);
+    let mut keyed: Vec<(Key, R)> = keys.into_iter().zip(rows.iter().cloned()).collect();
     keyed.sort_by(|(a, _), (b, _)| a.order(b, sort.reversed));
     for (place, (_, row)) in rows.iter_mut().zip(keyed) {
         *place = row;
@@ -35,9 +35,10 @@ pub fn sort_runs<R: Clone>(sort: &Sort, now: Timestamp, rows: &mut [R], view: im
 
 #[cfg(test)]
 mod tests {
-    use gradtop_store::{HeadlineValue, SeriesKey, State};
+    use gradtop_store::{Goal, HeadlineValue, MetricInfo, SeriesKey, State};
     use gradtop_tests::run_fixtures::{RunFixtures, run};
 
+    use super::super::field::METRIC;
     use super::*;
 
     #[test]
@@ -64,5 +65,39 @@ mod tests {
         };
         assert_eq!(sorted(false), "dabc");
         assert_eq!(sorted(true), "adbc");
+    }
+
+    /// The second declares nothing of its own, as an import; a third has another unit, and a fourth contradicts the first.
+    #[test]
+    fn no_run_decides_alone_how_values_of_a_metric_are_ordered() {
+        let mut fixtures = RunFixtures::new();
+        let mut view = |name: &str, info: Option<MetricInfo>, value: f64| {
+            let spec = run("fit", name, 1).at(State::Finished, 10).with(|manifest, status| {
+                manifest.metrics =
+                    info.into_iter().map(|i| MetricInfo { name: "loss".to_owned(), ..i }).collect();
+                let key = SeriesKey { split: Some("test".to_owned()), ..SeriesKey::metric("loss") };
+                status.headline = vec![HeadlineValue { key, value }];
+            });
+            gradtop_store::view(&fixtures.make(&spec)).expect("it was made")
+        };
+        let to = |goal| MetricInfo { goal, headline_of: Some("test".to_owned()), ..MetricInfo::default() };
+        let up = to(Goal::Max);
+        let other = MetricInfo { unit: Some("ms".to_owned()), ..up.clone() };
+        let [a, b, c] = [("a", Some(up), 0.9), ("b", None, 0.5), ("c", Some(to(Goal::None)), 0.3)]
+            .map(|(name, info, value)| view(name, info, value));
+        let (d, e) = (view("d", Some(other), 7.0), view("e", Some(to(Goal::Min)), 0.4));
+        let sorted = |by: &str, mut rows: Vec<&View>| {
+            let sort = Sort { by: by.to_owned(), reversed: false };
+            sort_runs(&sort, Timestamp::now(), &mut rows, |row| row);
+            rows.iter().map(|view| view.manifest.run.clone()).collect::<String>()
+        };
+        for by in ["loss", METRIC, "of"] {
+            assert_eq!(sorted(by, vec![&d, &c, &b, &a]), "abcd", "{by}");
+            assert_eq!(
+                sorted(by, vec![&d, &c, &b, &a, &e]),
+                "cebad",
+                "goals differ: the lowest first, by {by}"
+            );
+        }
     }
 }

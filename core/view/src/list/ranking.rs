@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_host::median;
-use gradtop_store::{Declared, Goal, Headline, HeadlineLine, ParamValue, View, split_rank};
+use gradtop_store::{Declared, Goal, Headline, HeadlineLine, ParamValue, View};
 
 use super::field::param;
 use crate::run::headline;
@@ -13,6 +13,8 @@ use crate::run::headline;
 pub struct Group<'a> {
     /// The value of each requested parameter; `None` if its runs lack it.
     pub setting: Vec<Option<&'a ParamValue>>,
+    /// The unit of its values; runs with another are another group.
+    pub unit: Option<&'a str>,
     /// Number of runs with a finite value.
     pub runs: usize,
     /// Number of runs with a non-finite value.
@@ -28,10 +30,12 @@ pub struct Group<'a> {
 /// The ranked groups.
 #[derive(Debug, Clone)]
 pub struct Ranking<'a> {
-    /// The groups, best median first.
+    /// The groups, of each unit those with the best median first.
     pub groups: Vec<Group<'a>>,
     /// Whether lower or higher is better.
     pub goal: Goal,
+    /// Whether it is declared in both ways.
+    pub goals_differ: bool,
     /// Why the values cannot be compared; see [`Declared::doubts`].
     pub doubts: Vec<String>,
     /// The split of all values.
@@ -56,12 +60,13 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, said: Option<Goal>, by: &[&s
     let goal = said.unwrap_or_else(|| declared.goal());
     // Without a goal the lowest come first.
     let first = if goal == Goal::Max { Goal::Max } else { Goal::Min };
-    let (_, split) = shared_split(found.iter().map(|(_, headline)| headline))?;
-    let mut groups: BTreeMap<Vec<Option<String>>, Vec<(&View, HeadlineLine<'a>)>> = BTreeMap::new();
+    let (_, split) = shared_split(found.iter().map(|(_, headline)| headline), &declared)?;
+    let mut groups: BTreeMap<Setting<'a>, Vec<(&View, HeadlineLine<'a>)>> = BTreeMap::new();
     for (view, headline) in &found {
         let Some(line) = headline.line_of(split, first) else { continue };
         let setting = by.iter().map(|key| param(view, key).map(ToString::to_string)).collect();
-        groups.entry(setting).or_default().push((view, line));
+        let unit = Declared::from(headline.info).unit();
+        groups.entry((unit, setting)).or_default().push((view, line));
     }
     let all = || groups.values().flatten();
     let models = all().filter_map(|(_, line)| line.model).collect();
@@ -69,14 +74,15 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, said: Option<Goal>, by: &[&s
     let counted: usize = groups.values().map(Vec::len).sum();
     let towards = |a: f64, b: f64| if goal == Goal::Max { b.total_cmp(&a) } else { a.total_cmp(&b) };
     let mut groups: Vec<Group<'_>> = groups
-        .into_values()
-        .map(|runs| {
+        .into_iter()
+        .map(|((unit, _), runs)| {
             let finite: Vec<(&View, HeadlineLine<'a>)> =
                 runs.iter().copied().filter(|(_, line)| line.value.is_finite()).collect();
             let best = finite.iter().copied().min_by(|(_, a), (_, b)| towards(a.value, b.value));
             let values: Vec<f64> = finite.iter().map(|(_, line)| line.value).collect();
             Group {
                 setting: by.iter().map(|key| param(runs[0].0, key)).collect(),
+                unit,
                 runs: finite.len(),
                 not_finite: runs.len() - finite.len(),
                 median: median(values).unwrap_or(f64::NAN),
@@ -85,23 +91,30 @@ pub fn ranking<'a>(views: &'a [View], metric: &str, said: Option<Goal>, by: &[&s
             }
         })
         .collect();
-    groups.sort_by(|a, b| match (a.median.is_nan(), b.median.is_nan()) {
+    let by_value = |a: &Group<'_>, b: &Group<'_>| match (a.median.is_nan(), b.median.is_nan()) {
         (false, false) => towards(a.median, b.median).then(towards(a.best, b.best)),
         (a, b) => a.cmp(&b),
-    });
+    };
+    groups.sort_by(|a, b| a.unit.cmp(&b.unit).then_with(|| by_value(a, b)));
     let (doubts, without) = (declared.doubts(), views.len() - counted);
-    Some(Ranking { groups, goal, doubts, split, models, live, without })
+    let goals_differ = declared.goals_differ();
+    Some(Ranking { groups, goal, goals_differ, doubts, split, models, live, without })
 }
 
-/// A split, after how well it represents a metric: see [`split_rank`].
+/// The unit and the setting of a group.
+type Setting<'a> = (Option<&'a str>, Vec<Option<String>>);
+
+/// A split, after how well it represents a metric: see [`Declared::split_rank`].
 type RankedSplit<'a> = (u8, Option<&'a str>);
 
 /// Returns the split in which runs are compared: of those that represent the metric equally well, the one that most runs have.
-fn shared_split<'a: 'b, 'b>(headlines: impl Iterator<Item = &'b Headline<'a>>) -> Option<RankedSplit<'a>> {
+fn shared_split<'a: 'b, 'b>(
+    headlines: impl Iterator<Item = &'b Headline<'a>>,
+    declared: &Declared<'_>,
+) -> Option<RankedSplit<'a>> {
     let mut counts: BTreeMap<RankedSplit<'_>, usize> = BTreeMap::new();
     for headline in headlines {
-        let splits: BTreeSet<_> =
-            headline.lines.iter().map(|line| split_rank(headline.info, line.split)).collect();
+        let splits: BTreeSet<_> = headline.lines.iter().map(|line| declared.split_rank(line.split)).collect();
         for split in splits {
             *counts.entry(split).or_default() += 1;
         }

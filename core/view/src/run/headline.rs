@@ -85,6 +85,8 @@ pub struct Told {
     pub split: String,
     /// The statistic, if it is one of several values: `geometric mean of 3`.
     pub mean: String,
+    /// What is said of it at least: `mean`, or `geometric` where others have another mean.
+    pub least: &'static str,
 }
 
 /// A series that is cut to this width is still recognized.
@@ -101,18 +103,14 @@ impl Told {
     /// Returns the same with fewer words each: without the number of values, the kind of mean, both, and at last the mean.
     fn forms(&self) -> [String; 5] {
         let (kind, count) = self.mean.split_once(" of ").unwrap_or_default();
-        let counted = if count.is_empty() { String::new() } else { format!("{MEAN} of {count}") };
-        let means = [self.mean.as_str(), kind, &counted, self.least(), ""];
+        let counted = if count.is_empty() { String::new() } else { format!("{} of {count}", self.least) };
+        let means = [self.mean.as_str(), kind, &counted, self.least, ""];
         means.map(|mean| joined(&self.series, mean))
-    }
-
-    fn least(&self) -> &'static str {
-        if self.mean.is_empty() { "" } else { MEAN }
     }
 
     /// Returns the series, and whether the value is a mean: `deep · test · mean`.
     pub fn short(&self) -> String {
-        joined(&self.series, self.least())
+        joined(&self.series, self.least)
     }
 
     /// Returns what the value is of in at most `room` columns: that it is a mean goes last, the series is cut before.
@@ -120,10 +118,10 @@ impl Told {
         if let Some(whole) = self.forms()[..4].iter().find(|form| width_of(form) <= room) {
             return whole.clone();
         }
-        let mean = width_of(&joined(" ", self.least())) - 1;
+        let mean = width_of(&joined(" ", self.least)) - 1;
         let series = |room| fit_ends(&self.series_within(room, ascii), room, ascii);
         match room.checked_sub(mean) {
-            Some(left) if left >= LEAST_SERIES => joined(&series(left), self.least()),
+            Some(left) if left >= LEAST_SERIES => joined(&series(left), self.least),
             _ => series(room),
         }
     }
@@ -158,11 +156,17 @@ pub fn told(view: &View, common: Option<&Common>) -> Told {
     let beyond = |words: String, said: fn(&Common) -> &String| {
         if common.is_some_and(|common| *said(common) == words) { String::new() } else { words }
     };
+    let mean = beyond(mean, |common| &common.mean);
     Told {
         value: number::value(line.value),
         series: beyond(series, |common| &common.series),
         split: line.split.filter(|_| is_other).map(clean).unwrap_or_default(),
-        mean: beyond(mean, |common| &common.mean),
+        least: match mean.as_str() {
+            "" => "",
+            _ if common.is_some_and(|common| !common.means_differ) => MEAN,
+            _ => line.average.short(),
+        },
+        mean,
     }
 }
 
@@ -219,6 +223,8 @@ pub struct Common {
     series: String,
     /// The statistic of all values, if it is to be said once for all; else empty.
     mean: String,
+    /// Whether some are another mean than others.
+    means_differ: bool,
 }
 
 impl Common {
@@ -229,7 +235,8 @@ impl Common {
 
     /// Returns what all values are of, as far as it is said once for all.
     pub fn told(&self) -> Told {
-        Told { series: self.series.clone(), mean: self.mean.clone(), ..Told::default() }
+        let least = if self.mean.is_empty() { "" } else { MEAN };
+        Told { series: self.series.clone(), mean: self.mean.clone(), least, ..Told::default() }
     }
 
     /// Says once for all what the values are of, where it is the same: split, series and statistic. If most values are of one
@@ -263,5 +270,13 @@ pub fn common(views: &[&View]) -> Option<Common> {
     let split = found[0].line()?.split;
     let named = same(&|h| h.line().is_some_and(|l| l.split == split));
     let split = split.filter(|_| named).map(str::to_owned);
-    same(&|h| h.metric == metric).then(|| Common { metric: metric.to_owned(), split, ..Common::default() })
+    let mut means = found.iter().filter_map(Headline::line).filter(|l| l.trials > 1).map(|l| l.average);
+    let first = means.next();
+    let means_differ = means.any(|mean| Some(mean) != first);
+    same(&|h| h.metric == metric).then(|| Common {
+        metric: metric.to_owned(),
+        split,
+        means_differ,
+        ..Common::default()
+    })
 }

@@ -274,6 +274,7 @@ fn a_mean_is_called_one_where_its_series_is_cut() {
         series: "a-network-with-a-name".to_owned(),
         split: String::new(),
         mean: "geometric mean of 3".to_owned(),
+        least: "mean",
     };
     let of = |room| told.of_within(room, true);
     assert_eq!(of(50), "a-network-with-a-name · geometric mean of 3");
@@ -290,6 +291,7 @@ fn a_split_that_the_title_does_not_name_is_not_cut() {
         series: "middle · sign".to_owned(),
         split: "sign".to_owned(),
         mean: "geometric mean of 3".to_owned(),
+        least: "mean",
     };
     let of = |room| told.of_within(room, true);
     assert_eq!(
@@ -302,5 +304,34 @@ fn a_split_that_the_title_does_not_name_is_not_cut() {
             "sign · mean",
             "sign"
         ]
+    );
+}
+
+/// A log of another program may say that the metric is linear.
+#[test]
+fn beside_arithmetic_means_a_geometric_one_is_called_so_in_any_room() {
+    let mut fixtures = RunFixtures::new();
+    let mut of = |name: &str, log: bool| {
+        let trial = |trial| SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+        let run = run("fit", name, 1).logged(trial(0), &[(0, 0.5)]).logged(trial(1), &[(0, 0.5)]);
+        let run = run.with(|manifest, _| manifest.metrics.iter_mut().for_each(|metric| metric.log = log));
+        gradtop_store::view(&fixtures.make(&run)).expect("it was made")
+    };
+    let views = [of("a", true), of("b", false)];
+    let said = |views: &[&View], room| {
+        let common = headline::common(views);
+        views
+            .iter()
+            .map(|view| headline::told(view, common.as_ref()).of_within(room, true))
+            .collect::<Vec<_>>()
+    };
+    let both: Vec<&View> = views.iter().collect();
+    assert_eq!(said(&both, 20), ["geometric mean of 2", "mean of 2"]);
+    assert_eq!(said(&both, 14), ["geometric mean", "mean of 2"]);
+    assert_eq!(said(&both, 9), ["geometric", "mean of 2"]);
+    assert_eq!(said(&both[..1], 9), ["mean of 2"], "nothing else is there");
+    assert_eq!(
+        headline::brief(&both, headline::common(&both).as_ref(), 13, true),
+        ["0.5 geometric", "0.5 mean"]
     );
 }
