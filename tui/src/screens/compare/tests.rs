@@ -376,6 +376,13 @@ fn actions_mean_the_run_under_the_cursor_or_all_of_the_group() {
 }
 
 #[test]
+fn a_run_whose_rows_cannot_be_read_is_counted() {
+    let bench = Bench::of(five());
+    std::fs::write(bench.id("fit-1").dir().path().join("metrics/part-00001.parquet"), "no").unwrap();
+    assert!(open(bench, &FIVE).0.screen().contains("1 damaged"));
+}
+
+#[test]
 fn a_run_that_is_deleted_leaves_the_comparison() {
     let (mut bench, _runs) = bench();
     std::fs::remove_dir_all(bench.id("fit-2").dir().path()).unwrap();

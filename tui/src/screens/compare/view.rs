@@ -98,6 +98,10 @@ impl Compare {
         if compared.gone > 0 {
             pen.skip(3).put(&format!("{} gone", compared.gone), theme.alert());
         }
+        let damaged = compared.runs.iter().filter(|run| run.data.unread().next().is_some()).count();
+        if damaged > 0 {
+            pen.skip(3).put(&format!("{damaged} damaged"), theme.alert());
+        }
         let fact = |pen: &mut Pen<'_>, name: &str, value: &str| {
             pen.skip(3).put(name, theme.dim()).skip(1).put(value, theme.text());
         };

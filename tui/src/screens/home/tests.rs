@@ -413,7 +413,11 @@ fn folders_that_cannot_be_read_are_named() {
     );
     bench.keys("end");
     assert!(bench.targets().len() == 1, "the cursor is on a run");
-    // Also if there is nothing else.
+    // Also if there is nothing else, or nothing else that the filter takes.
+    bench.keys("/ n o n e enter");
+    for words in ["No run matches", "torn cannot be read"] {
+        assert!(bench.screen().contains(words), "{}", bench.screen());
+    }
     let mut empty = Bench::new();
     let mut alone = gradtop_view::runs::RunsSnapshot::new("runs".into(), Vec::new(), Vec::new());
     alone.unreadable = bench.app.shared.runs.unreadable.clone();

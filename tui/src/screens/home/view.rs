@@ -225,9 +225,9 @@ impl Home {
                 lines.push(("n  start one here", theme.text()));
                 lines.push(("or in a shell:  gradtop run EXPERIMENT --detach", theme.dim()));
             }
-            lines.extend((!unreadable.is_empty()).then_some(blank));
-            lines.extend(unreadable.iter().map(|line| (line.as_str(), theme.alert())));
         }
+        lines.extend((!unreadable.is_empty()).then_some(blank));
+        lines.extend(unreadable.iter().map(|line| (line.as_str(), theme.alert())));
         let width = usize::from(area.width.saturating_sub(4));
         let lines = lines.into_iter().flat_map(|(text, style)| {
             let parts = if text.is_empty() { vec![String::new()] } else { wrap(text, width) };
