@@ -14,9 +14,8 @@ use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
-use gradtop_store::Average;
 use gradtop_view::compare::table::{Row, Sort};
-use gradtop_view::figure::prepared::CursorValue;
+use gradtop_view::figure::prepared::{Cursor, CursorValue};
 use gradtop_view::run::state;
 
 pub(super) const HEADING: u16 = 2;
@@ -111,10 +110,17 @@ fn cursor_columns(screen: &Compare, values: &[Option<AtCursor>], theme: Theme) -
     let of = |r: &&Row| values.get(r.group).and_then(Option::as_ref);
     let words = |r| of(r).map_or_else(|| none(theme).to_owned(), |(_, words)| words.clone());
     let cells: Vec<String> = rows.iter().map(words).collect();
-    // The heading of the screen says what most are.
-    let most = Average::most_common(rows.iter().filter_map(of).filter_map(|(at, _)| at.mean()));
-    let other = |r| of(r).and_then(|(at, _)| at.mean()).filter(|mean| Some(*mean) != most);
-    let words: Vec<String> = rows.iter().map(|r| other(r).map_or("", Average::short).to_owned()).collect();
+    // The heading of the screen says what these are.
+    let said = screen.charts.focused().and_then(|built| Cursor::most_common_value(&built.lines)?.mean());
+    let table = &screen.compared.table;
+    let column = table.columns.iter().position(|column| clean(&column.facet.title()) == facet);
+    let words = |row: &&Row| {
+        let mean = of(row).and_then(|(at, _)| at.mean()).filter(|mean| Some(*mean) != said);
+        let unit =
+            column.filter(|_| of(row).is_some()).and_then(|column| table.other_unit(row, column)).map(clean);
+        unit.into_iter().chain(mean.map(|mean| mean.short().to_owned())).collect::<Vec<_>>().join(" ")
+    };
+    let words: Vec<String> = rows.iter().map(words).collect();
     let shown = Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true);
     let mut out = vec![shown.followed_by(&words)];
     let mut all = rows.iter().filter_map(of);

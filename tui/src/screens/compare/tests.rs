@@ -570,18 +570,18 @@ fn cursors_and_order_stay_on_what_they_are_on_when_a_run_joins() {
     assert!(bench.screen().contains("› norm"), "{}", bench.screen());
 }
 
-/// At every size the row itself says of a mean, in the table and at the cursor, that it is another than the heading says.
+/// Also at the cursor and at every size, a row has its unit, and its mean if the heading says another.
 #[test]
-fn a_mean_of_another_kind_than_most_says_so_in_its_row() {
+fn a_mean_or_unit_of_another_kind_than_most_is_in_its_row() {
     let of = |name: &str, log| {
         let trial = |spec: Spec, (trial, value): (i32, f64)| {
             let key = SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
             spec.logged(key, &[(0, value), (10, value)])
         };
-        [(0, 0.1), (1, 1.0), (2, 10.0)]
-            .into_iter()
-            .fold(run("fit", name, 1), trial)
-            .with(|m, _| m.metrics[0].log = log)
+        [(0, 0.1), (1, 1.0), (2, 10.0)].into_iter().fold(run("fit", name, 1), trial).with(|m, _| {
+            m.metrics[0].log = log;
+            m.metrics[0].unit = (!log).then(|| "ms".to_owned());
+        })
     };
     let specs = || vec![of("a", true), of("b", true), of("c", false)];
     for (width, height) in SIZES.into_iter().filter(|(width, _)| *width >= 40) {
@@ -592,6 +592,6 @@ fn a_mean_of_another_kind_than_most_says_so_in_its_row() {
         read(&mut bench, &mut runs);
         let screen = bench.screen();
         let row = screen.lines().rfind(|line| line.contains(" c ")).unwrap_or_default();
-        assert!(row.contains("3.7") && row.contains(" mean"), "{width}x{height}: {screen}");
+        assert!(row.contains("3.7") && row.contains(" ms mean"), "{width}x{height}: {screen}");
     }
 }
