@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use gradtop_store::{
-    ExperimentInfo, Goal, Manifest, MetricInfo, NewRun, PluginInfo, Recorder, RecorderOptions, Result,
-    RunDir, RunLock, SCHEMA, SeriesKey, State, Status, read_manifest, write_run_table, write_status,
+    Event, ExperimentInfo, Goal, Manifest, MetricInfo, NewRun, PluginInfo, Recorder, RecorderOptions, Result,
+    RunDir, RunLock, SCHEMA, SeriesKey, State, Status, append_event, read_manifest, write_run_table,
+    write_status,
 };
 use jiff::Timestamp;
 
@@ -76,6 +77,7 @@ impl LiveRun {
         let now = Timestamp::now();
         (self.status.state, self.status.ended, self.status.updated) = (State::Finished, Some(now), now);
         write_status(&self.run, &self.status)?;
+        append_event(&self.run, &Event::State { state: State::Finished, cause: None })?;
         write_run_table(&self.run, &read_manifest(&self.run)?, &self.status)?;
         drop(self.lock);
         Ok(self.run)

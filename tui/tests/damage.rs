@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use gradtop_store::{HeadlineValue, SeriesKey, read_status, write_status};
+use gradtop_store::{HeadlineValue, SeriesKey, read_status, series_keys, write_status};
 use gradtop_tests::synthetic;
 
 fn gradtop(runs: &Path, args: &[&str]) -> Output {
@@ -123,6 +123,8 @@ fn all_that_read_rows_say_that_some_are_missing() {
             "{args:?}: {warned}"
         );
         assert_eq!(said.status.code(), Some(code), "{args:?}: {warned}");
+        let nothing = text(&said.stdout).contains("nothing found in the rows that can be read");
+        assert_eq!(nothing, args[0] == "why", "{args:?}");
     }
     assert!(fs::read_to_string(report).unwrap().contains("2000 of 2000 rows that were logged are missing"));
     let checked = gradtop(runs, &["doctor", "whole"]);
@@ -155,15 +157,45 @@ fn doctor_names_files_that_cannot_be_understood() {
     ];
     for file in files {
         let before = fs::read(&file).ok();
-        fs::write(&file, "garbage[").unwrap();
-        let checked = gradtop(runs, &["doctor", "torn"]);
-        let (said, name) = (text(&checked.stdout), file.file_name().unwrap().to_string_lossy());
-        assert!(said.lines().any(|line| line.contains("damaged") && line.contains(&*name)), "{said}");
-        assert_eq!(checked.status.code(), Some(1), "{said}");
+        for garbage in [&b"garbage["[..], b"\xff\xfe"] {
+            fs::write(&file, garbage).unwrap();
+            let checked = gradtop(runs, &["doctor", "torn"]);
+            let (said, name) = (text(&checked.stdout), file.file_name().unwrap().to_string_lossy());
+            assert!(said.lines().any(|line| line.contains("damaged") && line.contains(&*name)), "{said}");
+            assert!(said.contains("metrics/part-00001.parquet"), "the others are checked, too: {said}");
+            assert_eq!(checked.status.code(), Some(1), "{said}");
+        }
         match before {
             Some(before) => fs::write(&file, before).unwrap(),
             None => fs::remove_file(&file).unwrap(),
         }
+    }
+    assert!(gradtop(runs, &["doctor", "torn"]).status.success());
+}
+
+#[test]
+fn doctor_names_what_an_ended_run_lacks_and_no_series_is_lost() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let torn = synthetic::finished(runs, "torn", 100).unwrap();
+    let all = series_keys(&torn).unwrap().len();
+    for (file, left, word) in [
+        (torn.events(), None, "events.jsonl: it is missing"),
+        (torn.events(), Some(0), "events.jsonl: it does not say how the run ended"),
+        (torn.status(), None, "status.json: it is missing"),
+        (torn.series(), Some(0), "series.jsonl: 20 of 20 series are missing"),
+        (torn.series(), Some(500), "series are missing in it; sealed rows are intact"),
+    ] {
+        let before = fs::read(&file).unwrap();
+        match left {
+            None => fs::remove_file(&file).unwrap(),
+            Some(bytes) => fs::write(&file, &before[..bytes]).unwrap(),
+        }
+        let checked = gradtop(runs, &["doctor", "torn"]);
+        let said = text(&checked.stdout);
+        assert!(checked.status.code() == Some(1) && said.contains(word), "{word}: {said}");
+        assert_eq!(series_keys(&torn).unwrap().len(), all, "{word}");
+        fs::write(&file, before).unwrap();
     }
     assert!(gradtop(runs, &["doctor", "torn"]).status.success());
 }
@@ -184,6 +216,7 @@ fn what_can_be_read_is_shown_by_every_command_and_the_rest_is_a_warning() {
     };
     let (as_whole, warned) = lines("hurt");
     assert!(as_whole.contains("Metrics in numbers") && warned.is_empty(), "{warned}");
+    assert!(as_whole.contains("metrics/*.parquet") && !as_whole.contains("conclusion"), "{as_whole}");
     fs::write(hurt.figures(), "garbage[").unwrap();
     fs::remove_file(gone.metrics().join("part-00001.parquet")).unwrap();
     for (args, of, code) in [

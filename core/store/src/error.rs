@@ -247,6 +247,10 @@ impl<T> IoContext<T> for io::Result<T> {
     fn at(self, what: &'static str, path: &Path) -> Result<T> {
         self.map_err(|source| match NoFile::of(&source) {
             Some(what) => StoreError::Damaged { path: path.to_owned(), message: what.to_string() },
+            // Bytes that are no text.
+            None if source.kind() == io::ErrorKind::InvalidData => {
+                StoreError::Damaged { path: path.to_owned(), message: source.to_string() }
+            }
             None => StoreError::Io { what, path: path.to_owned(), source },
         })
     }

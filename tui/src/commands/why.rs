@@ -47,7 +47,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     print::line("");
     if found.verdicts.is_empty() && !waits {
-        print::line("nothing found");
+        let nothing = if reader.damage().is_empty() {
+            "nothing found"
+        } else {
+            "nothing found in the rows that can be read"
+        };
+        print::line(nothing);
     }
     let heading = if found.verdicts.is_empty() { "looked at" } else { "also looked at" };
     if !found.examined.is_empty() {

@@ -30,24 +30,29 @@ pub(crate) fn write_figures(document: &Document, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Explains where the numbers of a report come from and how to read them without it.
-pub(crate) fn where_from() -> [Block; 2] {
+/// Explains where the numbers of a report, with conclusions or without, come from and how to read them without it.
+pub(crate) fn where_from(concluded: bool) -> [Block; 2] {
+    let (conclusions, rows) = if concluded {
+        let said = " The conclusions were computed by the experiment at its end and are in the run's table ";
+        (vec![text(said), code(CONCLUSION), text(".")], "tables/conclusion")
+    } else {
+        (Vec::new(), "metrics")
+    };
+    let first = text(
+        "Every number of this report was read from Parquet files when the report was composed. Below each figure and table \
+         are the run's folder and the metrics or tables it is drawn from.",
+    );
+    let read = [
+        text(" Any Parquet reader can open them: "),
+        code(format!("duckdb -c \"FROM 'runs/exp=*/run=*/{rows}/*.parquet'\"")),
+        text(" shows one table, "),
+        code("gradtop show RUN"),
+        text(" lists them, and "),
+        code("gradtop plot RUN"),
+        text(" draws the figures again."),
+    ];
     [
         heading(2, "where-it-is-from", "Where the numbers are from"),
-        Block::Text(vec![
-            text(
-                "Every number of this report was read from Parquet files when the report was composed. Below each figure and table \
-                 are the run's folder and the metrics or tables it is drawn from. The conclusions were computed by the \
-                 experiment at its end and are in the run's table ",
-            ),
-            code(CONCLUSION),
-            text(". Any Parquet reader can open them: "),
-            code("duckdb -c \"FROM 'runs/exp=*/run=*/tables/conclusion/*.parquet'\""),
-            text(" shows one table, "),
-            code("gradtop show RUN"),
-            text(" lists them, and "),
-            code("gradtop plot RUN"),
-            text(" draws the figures again."),
-        ]),
+        Block::Text([first].into_iter().chain(conclusions).chain(read).collect()),
     ]
 }

@@ -1,9 +1,10 @@
 //! The report about any runs: what they are, how they differ, what they found, and how to repeat them.
 
-use gradtop_store::View;
+use gradtop_store::{View, table_names};
 use gradtop_view::clock::dated;
 use gradtop_view::run::facts::{self, Topic};
 use gradtop_view::run::{headline, notes, param, progress};
+use gradtop_view::table::CONCLUSION;
 
 use super::claims;
 use super::comparison::{Comparison, experiments};
@@ -44,7 +45,8 @@ pub(crate) fn compose(options: &ReportOptions<'_>) -> (Document, Vec<String>) {
     }
     blocks.extend(runs.iter().flat_map(|run| if whole { run.blocks() } else { vec![run.folded()] }));
     blocks.extend(environment(options));
-    blocks.extend(where_from());
+    let concluded = |view: &View| table_names(&view.dir).iter().any(|name| name == CONCLUSION);
+    blocks.extend(where_from(options.views.iter().any(concluded)));
     let compared: Vec<(Option<Span>, Vec<Claim>)> =
         several.iter().map(|several| (None, several.claims())).collect();
     // Of many runs the table and the results have the numbers.

@@ -102,7 +102,7 @@ impl<'a> Composer<'a> {
         let usual = ("A study by gradtop", "The settings, figures and conclusions of each run.".to_owned());
         let (title, lead) = self.file.map_or(usual, |file| (&file.title.0, file.lead(&presets)));
         blocks.extend(self.repeated());
-        blocks.extend(crate::report::where_from());
+        blocks.extend(crate::report::where_from(true));
         Document { title: title.to_owned(), lead: marked(&lead), summary: self.summary(), blocks }
     }
 

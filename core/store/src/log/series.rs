@@ -147,7 +147,9 @@ pub(crate) struct SeriesFile {
     moved: bool,
     /// End of the last complete line.
     pub(crate) offset: u64,
-    /// Whether the file is missing although there are rows.
+    /// Whether an incomplete line follows.
+    pub(crate) is_torn: bool,
+    /// Whether the file is missing or empty although there are rows.
     pub(crate) missing: bool,
     /// What is wrong with the next line, from which on nothing is used.
     wrong: Option<String>,
@@ -211,6 +213,7 @@ impl SeriesFile {
             }
             let read = file.read_at(&mut bytes, self.offset).at("read", path)?;
             let Some(last) = bytes[..read].iter().rposition(|b| *b == b'\n') else {
+                self.is_torn = read > 0;
                 self.wrong = (read == CHUNK).then(|| "a line without an end".to_owned());
                 return Ok(());
             };

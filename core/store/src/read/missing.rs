@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::disk::inside;
 use crate::error::{Result, StoreError};
 use crate::folder::damage::{Damage, known_damage};
 use crate::folder::events::{Event, read_events};
@@ -49,6 +50,25 @@ pub fn missing_tables(run: &RunDir) -> Vec<StoreError> {
         Some(StoreError::Damaged { path, message })
     });
     missing.collect()
+}
+
+/// Returns the file of an ended run that tells how it went, if it is missing or has lost all of that.
+pub(crate) fn missing_record(run: &RunDir) -> Option<StoreError> {
+    let events = read_events(run).ok()?;
+    let any = |of: fn(State) -> bool| {
+        events.iter().any(|line| matches!(line.event, Event::State { state, .. } if of(state)))
+    };
+    let path = match read_status(run) {
+        Err(e) if e.is_gone() && any(State::is_final) => run.status(),
+        // What another program wrote has no lock.
+        Ok(status) if !any(|_| true) && is_at_rest(run, &status) && inside::exists(run, &run.lock()) => {
+            run.events()
+        }
+        _ => return None,
+    };
+    let message =
+        if inside::exists(run, &path) { "it does not say how the run ended" } else { "it is missing" };
+    Some(StoreError::Damaged { path, message: message.to_owned() })
 }
 
 /// Says how many parts of a table are missing. They are numbered from 1, up to at least those that checkpoints include.

@@ -185,7 +185,7 @@ pub(crate) fn series_file(run: &RunDir) -> Result<SeriesFile> {
     let rows = parts || list_segments(run, &run.journal()).is_ok_and(|segments| !segments.is_empty());
     let mut file = SeriesFile::default();
     file.update(run)?;
-    file.missing = rows && !inside::exists(run, &run.series());
+    file.missing = rows && file.offset == 0 && file.damage(run).is_none();
     Ok(file)
 }
 
@@ -261,16 +261,20 @@ fn read(
 /// The log cannot be read.
 pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
     let mut file = series_file(run)?;
-    if file.missing || file.damage(run).is_some() {
-        // Sealed rows contain the keys of their series.
-        let found = RefCell::new(BTreeSet::new());
-        read_series_around_damage(run, |key| {
-            found.borrow_mut().insert(key.clone());
-            false
-        })?;
-        for key in found.into_inner() {
+    if file.missing || file.is_torn || file.damage(run).is_some() {
+        for key in sealed_keys(run)? {
             file.table.intern(&key, None);
         }
     }
     Ok(file.table.all().to_vec())
+}
+
+/// Returns the series of sealed rows, which contain their keys.
+pub(crate) fn sealed_keys(run: &RunDir) -> Result<BTreeSet<SeriesKey>> {
+    let found = RefCell::new(BTreeSet::new());
+    read_series_around_damage(run, |key| {
+        found.borrow_mut().insert(key.clone());
+        false
+    })?;
+    Ok(found.into_inner())
 }
