@@ -24,7 +24,11 @@ pub(super) enum For {
     Telling,
     /// To say that values are the last ones, and on a phone what they are of.
     Heading,
-    /// To say how far ended runs got, where they ran, and more of names and of what a value is of.
+    /// To say how far ended runs got.
+    Done,
+    /// To tell runs apart by more than [`FIRST_PARAMS`], where they are not of one sweep.
+    Further,
+    /// To say where ended runs ran, and more of names and of what a value is of.
     Ended,
     /// To cut no parameter and no heading of one, no series and no name of a usual length.
     WholeParam,
@@ -68,6 +72,8 @@ const PART: usize = 7;
 const WIDEST: usize = 40;
 /// The most parameters.
 const PARAMS: usize = 12;
+/// Of runs that are not of one sweep, so many come before how far they got.
+const FIRST_PARAMS: usize = 2;
 /// How far ended runs got is as important as of runs at work if it tells this share of them apart.
 const MOST: f64 = 0.5;
 
@@ -116,7 +122,7 @@ impl<'a> Sight<'_, 'a> {
         let mut all = vec![self.state(), self.name()];
         all.extend(self.hosts.then(|| self.host()));
         let params = (0..PARAMS).filter_map(|i| self.param(i));
-        let (telling, repeating): (Vec<_>, Vec<_>) = params.partition(|own| own.wishes[0].0 == For::Telling);
+        let (telling, repeating): (Vec<_>, Vec<_>) = params.partition(|own| own.wishes[0].0 < For::Repeating);
         all.extend(telling);
         all.extend(self.progress());
         all.extend(if self.narrow { vec![self.brief()] } else { self.values() });
@@ -206,7 +212,16 @@ impl<'a> Sight<'_, 'a> {
         let least = number.min(PARAM).max(value.min(LEAST)).max(title.min(heading));
         let whole = value.max(title).min(WIDEST);
         let tells = with().any(|group| group.params[i].tells);
-        let first = if tells { For::Telling } else { For::Repeating };
+        let of_one_sweep = |group: &&Group| {
+            let mut tags = group.rows.first().into_iter().flat_map(|run| &run.view.notes.tags);
+            tags.any(|tag| group.rows.iter().all(|run| run.view.notes.tags.contains(tag)))
+        };
+        let first = match tells {
+            false => For::Repeating,
+            // On a phone there is room for parameters only.
+            true if self.narrow || i < FIRST_PARAMS || with().any(of_one_sweep) => For::Telling,
+            true => For::Further,
+        };
         let wishes = [
             (first, Whole(least)),
             (first.max(For::WholeParam), Whole(whole.min(PARAM.max(title)))),
@@ -233,7 +248,11 @@ impl<'a> Sight<'_, 'a> {
         let works = any(|run| run.live() && run.view.certain);
         // On a phone there is room for the parameters instead.
         let differs = |what| !self.narrow && self.apart(what) >= MOST;
-        let ended = |what| if differs(what) { For::Run } else { For::Ended };
+        let ended = |what| match differs(what) {
+            true => For::Run,
+            false if self.narrow => For::Ended,
+            false => For::Done,
+        };
         let percent = if works { For::Run } else { ended(What::Percent) };
         // Without a total, steps say how far runs are, if they have begun.
         let only_steps =

@@ -558,3 +558,29 @@ fn the_help_has_the_language_of_filters() {
         assert!(bench.screen().contains(words), "{words}: {}", bench.screen());
     }
 }
+
+#[test]
+fn of_mixed_runs_progress_and_the_word_last_come_before_the_third_parameter() {
+    let spec = |n: i64| {
+        let loss =
+            SeriesKey { model: Some("deep".into()), split: Some("sinc".into()), ..SeriesKey::metric("loss") };
+        let names = ["batch_size", "depth", "rate", "momentum", "optimizer", "warmup", "width", "noise"];
+        let own =
+            names.iter().enumerate().fold(run("fit", &format!("mixed-run-{n:02}"), n), |spec, (at, name)| {
+                spec.param(name, ParamValue::Int((n + 1) * (at as i64 + 2) % 7))
+            });
+        own.at(State::Stopped, 1_000 * n).logged(loss, &[(0, 1.0), (1, 0.25 * n as f64)])
+    };
+    let titles = |tag: Option<&str>| {
+        let tagged = (1..12).map(spec).map(|own| match tag {
+            Some(tag) => own.tagged(tag),
+            None => own,
+        });
+        let mut bench = Bench::of(tagged.collect());
+        bench.resize(80, 24);
+        bench.screen().lines().nth(2).unwrap_or_default().to_owned()
+    };
+    let (mixed, swept) = (titles(None), titles(Some("one")));
+    assert!(mixed.contains(" done ") && mixed.contains(" last "), "{mixed}");
+    assert!(!swept.contains(" last "), "what a sweep varied comes first: {swept}");
+}

@@ -107,8 +107,9 @@ impl RunScreen {
         let mut lines = header::banner(shared, row, width, most);
         lines.extend(self.verdict.as_ref().map(|verdict| header::verdict(shared, verdict, width)));
         if let Some(error) = self.data.as_ref().and_then(|d| d.unread().next()) {
-            let text =
-                format!("{} some of its data cannot be read: {}", shared.theme.glyph('▲', '!'), clean(error));
+            // The header names the run.
+            let error = clean(&error.replace(&format!("{}/", row.view.dir.path().display()), ""));
+            let text = format!("{} some of its data cannot be read: {error}", shared.theme.glyph('▲', '!'));
             lines.extend(
                 wrap_in(&text, room, 2, shared.theme.ascii())
                     .into_iter()

@@ -53,3 +53,18 @@ fn the_log_is_followed_and_searched() {
     stage.keys("end");
     assert!(stage.screen().contains("and one more"));
 }
+
+#[test]
+fn of_a_damaged_file_the_reason_is_seen() {
+    let mut stage = Stage { bench: Bench::new(), live: WatchedRuns::new(), waits: None };
+    let torn = stage.bench.make(&run("fit", "torn", 1).losses());
+    std::fs::write(torn.figures(), "garbage[").unwrap();
+    stage.bench.read();
+    stage.open("torn");
+    stage.bench.resize(80, 24);
+    let screen = stage.bench.screen();
+    assert!(
+        screen.contains("some of its data cannot be read: figures.toml is damaged: figures, line 1:"),
+        "{screen}"
+    );
+}
