@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::{Origin, Shape};
-use gradtop_store::SeriesKey;
+use gradtop_store::{Average, SeriesKey};
 
 use super::chart::build;
 use super::chart_tests::{built, curve, key, of_steps};
@@ -98,6 +98,9 @@ fn several_values_at_the_cursor_are_said() {
     let view = ChartView { cursor: Some(10_000.0), ..ChartView::default() };
     let at = built(&close, &view, 80).lines[0].at_cursor.unwrap();
     assert_eq!((at.raw, at.words()), (4.5, "mean of 2 series with 3 values, steps 9999–10000".to_owned()));
+    // The geometric mean of these would be that of their means, not of all values.
+    let geometric = CursorValue { average: Average::GeometricMean, ..at };
+    assert_eq!(geometric.words(), "geometric mean of 2 means of 3 values, steps 9999–10000");
     let values: Vec<(i64, f64)> = (0..2000).map(|i| (i, if i < 1990 { 1.0 } else { f64::NAN })).collect();
     let data = run(vec![of_steps(None, &values)]);
     let built = built(&data, &ChartView { cursor: Some(1989.0), ..ChartView::default() }, 80);

@@ -49,7 +49,8 @@ pub struct CursorValue {
 
 impl CursorValue {
     /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, `1 of 2 series, step 70`,
-    /// `mean of 3 series with 4 values, steps 198–199`, or `last, step 9150`.
+    /// `mean of 3 series with 4 values, steps 198–199`, `geometric mean of 3 means of 6 values, steps 193–194`, or `last, step
+    /// 9150`.
     pub fn words(&self) -> String {
         let last = if self.nearness == Nearness::Ended { "last, " } else { "" };
         format!("{last}{}{}", self.average_in_words(), steps_in_words(self.steps))
@@ -86,8 +87,14 @@ impl CursorValue {
     fn average_in_words(&self) -> String {
         let (there, members) = self.members;
         let of = if self.n == self.all { self.n.to_string() } else { format!("{} of {}", self.n, self.all) };
+        let geometric = self.average == Average::GeometricMean;
         let of = match self.series {
             _ if there < members && self.n == there as u64 => format!("{there} of {members} series"),
+            // The values of each series in the column have their arithmetic mean.
+            Some(_) if geometric && there < members => {
+                format!("means of {there} of {members} series with {of} values")
+            }
+            Some(series) if geometric => format!("{series} means of {of} values"),
             _ if there < members => format!("{there} of {members} series with {of} values"),
             Some(series) => format!("{series} series with {of} values"),
             None => of,
