@@ -1,6 +1,6 @@
 //! The report about any runs: what they are, how they differ, what they found, and how to repeat them.
 
-use gradtop_store::{View, table_names};
+use gradtop_store::{Declared, View, table_names};
 use gradtop_view::clock::dated;
 use gradtop_view::run::facts::{self, Topic};
 use gradtop_view::run::{headline, notes, param, progress};
@@ -96,6 +96,9 @@ fn notes(views: &[View]) -> Vec<Block> {
 fn table_of(runs: &[SingleRun<'_>]) -> Block {
     let common = headline::common(&runs.iter().map(|run| run.view).collect::<Vec<_>>());
     let title = common.as_ref().map_or_else(|| "last value".to_owned(), headline::Common::title);
+    let infos = runs.iter().map(|run| headline::all(run.view).first().map(|headline| headline.info));
+    let infos: Vec<_> = infos.collect();
+    let one_unit = infos.iter().flatten().copied().collect::<Declared<'_>>().has_one_unit();
     let of_several = runs.iter().any(|run| run.view.dir.experiment() != runs[0].view.dir.experiment());
     let head = [
         ("run", false),
@@ -106,8 +109,10 @@ fn table_of(runs: &[SingleRun<'_>]) -> Block {
         ("took", true),
         ("tags", false),
     ];
-    let row = |run: &SingleRun<'_>| {
+    let row = |(run, info): (&SingleRun<'_>, &Option<_>)| {
         let view = run.view;
+        let unit = info.filter(|_| !one_unit).and_then(|info| Declared::from(info).unit());
+        let unit = unit.map(|unit| format!(" {}", clean(unit))).unwrap_or_default();
         let told = headline::told(view, common.as_ref());
         let took = progress::took_words(view, jiff::Timestamp::now());
         let star = view.notes.starred.then_some(notes::STAR).into_iter();
@@ -116,14 +121,14 @@ fn table_of(runs: &[SingleRun<'_>]) -> Block {
         let words = [
             id,
             run.state(),
-            told.value.clone(),
+            format!("{}{unit}", told.value),
             told.of(),
             took.unwrap_or_default(),
             clean(&tags.join(" ")),
         ];
         std::iter::once(vec![run.link()]).chain(words.map(|words| vec![text(words)])).collect()
     };
-    dense_table(&head, &runs.iter().map(row).collect::<Vec<_>>())
+    dense_table(&head, &runs.iter().zip(&infos).map(row).collect::<Vec<_>>())
 }
 
 /// The blocks for each experiment, under separate headings if there are several.
@@ -306,6 +311,22 @@ mod tests {
             page.lines().filter(|line| line.starts_with(|c: char| c.is_numeric())).collect();
         assert!(found[1..9].iter().all(|line| line.contains("loss val")), "{found:#?}");
         assert!(page.contains("6 more findings are left out here."), "{page}");
+    }
+
+    #[test]
+    fn equal_numbers_of_different_units_are_no_shared_finding() {
+        let of = |name: &str, unit: Option<&str>| {
+            let trial = |trial| SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+            let spec = run("fit", name, 1).logged(trial(0), &[(0, 0.5)]).logged(trial(1), &[(0, 0.5)]);
+            let unit = unit.map(str::to_owned);
+            spec.with(move |m, _| m.metrics.iter_mut().for_each(|metric| metric.unit.clone_from(&unit)))
+        };
+        let page = markdown::page(&document(&[of("a", Some("s")), of("b", None)]), "figures");
+        let findings = [r"last loss \[s\]:** 0.5,", "last loss:** 0.5,"];
+        let rows = ["| `a` | finished | 0.5 s |", "| `b` | finished | 0.5 |"];
+        for words in findings.iter().chain(&rows) {
+            assert!(page.contains(words), "{words}: {page}");
+        }
     }
 
     #[test]

@@ -192,13 +192,15 @@ impl<'a> SingleRun<'a> {
             return series.into_iter().map(in_numbers).collect();
         }
         let headlines = headline::all(self.view);
-        let lines = headlines.iter().filter_map(|headline| Some((headline.metric, headline.line()?)));
+        let lines = headlines.iter().filter_map(|headline| Some((headline, headline.line()?)));
         lines
             .take(NUMBERS)
-            .map(|(metric, line)| {
+            .map(|(headline, line)| {
                 let value = number::value(line.value);
                 let words = format!("{value}, {}", headline::line_words(&line, false));
-                of_one_run(headline::title(metric, line.split), words.trim_end_matches(", ").to_owned())
+                let title = headline::title(headline.metric, line.split);
+                let unit = headline.info.and_then(|info| info.unit.as_deref());
+                of_one_run(measured(title, unit), words.trim_end_matches(", ").to_owned())
             })
             .collect()
     }
@@ -381,7 +383,15 @@ fn in_numbers(series: &SeriesSummary) -> Claim {
     let [last, best] = number::apart(series.last.value, series.best.unwrap_or(series.last).value);
     let best = series.best.map(|point| format!("best {best} {}, ", at(point.step))).unwrap_or_default();
     let about = clean(&format!("{}{}", key.metric, line.unwrap_or_default()));
-    of_one_run(about, format!("{best}last {last} {}", at(series.last.step)))
+    of_one_run(measured(about, series.unit.as_deref()), format!("{best}last {last} {}", at(series.last.step)))
+}
+
+/// Adds the unit, so that equal numbers of different units are not told as one finding.
+fn measured(about: String, unit: Option<&str>) -> String {
+    match unit.filter(|unit| !unit.is_empty()) {
+        Some(unit) => format!("{about} [{}]", clean(unit)),
+        None => about,
+    }
 }
 
 /// Creates a claim about numbers of a single run.
