@@ -101,6 +101,9 @@ fn several_values_at_the_cursor_are_said() {
     // The geometric mean of these would be that of their means, not of all values.
     let geometric = CursorValue { average: Average::GeometricMean, ..at };
     assert_eq!(geometric.words(), "geometric mean of 2 means of 3 values, steps 9999–10000");
+    assert_eq!(geometric.mean_in_short().as_deref(), Some("geometric of means"));
+    let partly = CursorValue { members: (2, 3), ..geometric };
+    assert_eq!(partly.words(), "geometric mean of means of 2 of 3 series with 3 values, steps 9999–10000");
     let values: Vec<(i64, f64)> = (0..2000).map(|i| (i, if i < 1990 { 1.0 } else { f64::NAN })).collect();
     let data = run(vec![of_steps(None, &values)]);
     let built = built(&data, &ChartView { cursor: Some(1989.0), ..ChartView::default() }, 80);

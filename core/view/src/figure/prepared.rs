@@ -73,6 +73,16 @@ impl CursorValue {
         Some(self.average).filter(|_| self.n > 1)
     }
 
+    /// Returns the same in a word or three: where each series has several values, it is the mean of their arithmetic means.
+    pub fn mean_in_short(&self) -> Option<String> {
+        let of = if self.is_of_means() { " of means" } else { "" };
+        Some(format!("{}{of}", self.mean()?.short()))
+    }
+
+    fn is_of_means(&self) -> bool {
+        self.average == Average::GeometricMean && self.series.is_some()
+    }
+
     /// Returns a shorter description: only the steps, whether they are the last, and of how many series if not of all.
     pub fn steps_text(&self) -> String {
         let (there, members) = self.members;
@@ -87,14 +97,12 @@ impl CursorValue {
     fn average_in_words(&self) -> String {
         let (there, members) = self.members;
         let of = if self.n == self.all { self.n.to_string() } else { format!("{} of {}", self.n, self.all) };
-        let geometric = self.average == Average::GeometricMean;
         let of = match self.series {
             _ if there < members && self.n == there as u64 => format!("{there} of {members} series"),
-            // The values of each series in the column have their arithmetic mean.
-            Some(_) if geometric && there < members => {
-                format!("means of {there} of {members} series with {of} values")
+            Some(series) if self.is_of_means() && there < members => {
+                format!("means of {series} of {members} series with {of} values")
             }
-            Some(series) if geometric => format!("{series} means of {of} values"),
+            Some(series) if self.is_of_means() => format!("{series} means of {of} values"),
             _ if there < members => format!("{there} of {members} series with {of} values"),
             Some(series) => format!("{series} series with {of} values"),
             None => of,

@@ -6,7 +6,7 @@ use gradtop_chart::cells::align::{Align, align};
 use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::number;
 use gradtop_host::text::clean;
-use gradtop_store::{Headline, HeadlineLine, View};
+use gradtop_store::{Declared, Headline, HeadlineLine, View};
 
 /// Returns the headline metrics of a run in declaration order.
 pub fn all(view: &View) -> Vec<Headline<'_>> {
@@ -150,6 +150,10 @@ pub fn told(view: &View, common: Option<&Common>) -> Told {
     let is_other = common.is_some_and(|common| common.split.is_some() && !is_said(common));
     let (name, mean) = (series_words(&line, !common.is_some_and(is_said)), mean_words(&line));
     let series = match common {
+        Some(common) if common.units_differ => {
+            let unit = Declared::from(headline.info).unit().map(clean).unwrap_or_default();
+            joined(&unit, &name)
+        }
         Some(_) => name,
         None => format!("{} {name}", clean(headline.metric)).trim_end().to_owned(),
     };
@@ -225,6 +229,8 @@ pub struct Common {
     mean: String,
     /// Whether some are another mean than others.
     means_differ: bool,
+    /// Whether they have different units; each value has its own then.
+    units_differ: bool,
 }
 
 impl Common {
@@ -277,6 +283,7 @@ pub fn common(views: &[&View]) -> Option<Common> {
         metric: metric.to_owned(),
         split,
         means_differ,
+        units_differ: !found.iter().map(|h| h.info).collect::<Declared<'_>>().has_one_unit(),
         ..Common::default()
     })
 }

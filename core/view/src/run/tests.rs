@@ -335,3 +335,17 @@ fn beside_arithmetic_means_a_geometric_one_is_called_so_in_any_room() {
         ["0.5 geometric", "0.5 mean"]
     );
 }
+
+#[test]
+fn values_of_different_units_have_theirs() {
+    let mut fixtures = RunFixtures::new();
+    let mut of = |name: &str, unit: Option<&str>| {
+        let run = run("fit", name, 1).series("loss", None, &[(0, 0.5)]);
+        let run = run.with(|manifest, _| manifest.metrics[0].unit = unit.map(str::to_owned));
+        gradtop_store::view(&fixtures.make(&run)).expect("it was made")
+    };
+    let views = [of("a", Some("s")), of("b", Some("ms")), of("c", None)];
+    let brief = |views: &[&View]| headline::brief(views, headline::common(views).as_ref(), 13, true);
+    assert_eq!(brief(&views.iter().collect::<Vec<_>>()), ["0.5 s", "0.5 ms", "0.5"]);
+    assert_eq!(brief(&[&views[0]]), ["0.5"], "all have it");
+}

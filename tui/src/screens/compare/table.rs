@@ -111,14 +111,14 @@ fn cursor_columns(screen: &Compare, values: &[Option<AtCursor>], theme: Theme) -
     let words = |r| of(r).map_or_else(|| none(theme).to_owned(), |(_, words)| words.clone());
     let cells: Vec<String> = rows.iter().map(words).collect();
     // The heading of the screen says what these are.
-    let said = screen.charts.focused().and_then(|built| Cursor::most_common_value(&built.lines)?.mean());
+    let most = screen.charts.focused().and_then(|built| Cursor::most_common_value(&built.lines));
+    let said = most.and_then(|at| at.mean_in_short());
     let table = &screen.compared.table;
     let column = table.columns.iter().position(|column| clean(&column.facet.title()) == facet);
     let words = |row: &&Row| {
-        let mean = of(row).and_then(|(at, _)| at.mean()).filter(|mean| Some(*mean) != said);
-        let unit =
-            column.filter(|_| of(row).is_some()).and_then(|column| table.other_unit(row, column)).map(clean);
-        unit.into_iter().chain(mean.map(|mean| mean.short().to_owned())).collect::<Vec<_>>().join(" ")
+        let mean = of(row).and_then(|(at, _)| at.mean_in_short()).filter(|mean| said.as_ref() != Some(mean));
+        let unit = column.filter(|_| of(row).is_some()).and_then(|column| table.other_unit(row, column));
+        unit.map(clean).into_iter().chain(mean).collect::<Vec<_>>().join(" ")
     };
     let words: Vec<String> = rows.iter().map(words).collect();
     let shown = Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true);
