@@ -23,7 +23,7 @@ use crate::study::plan::{Changes, Entry, Plan, Setting};
 use crate::study::plan_file::PlanFile;
 use crate::study::report;
 use crate::study::report_file::ReportFile;
-use crate::study::runner::{self, ENDED, Runner, Snapshot, StudyEvent};
+use crate::study::runner::{self, Runner, Snapshot, StudyEvent};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::text::fit;
 use gradtop_chart::cells::theme::Ink;
@@ -345,8 +345,9 @@ fn parts(study: &Study, snapshot: &Snapshot) -> Vec<String> {
 
 /// Reports an event of the study.
 fn report_event(event: &StudyEvent, json: bool) -> Result<()> {
-    let (verb, view) = match event {
-        StudyEvent::Happened(verb, view) => (*verb, view),
+    let (begun, view) = match event {
+        StudyEvent::Begun(verb, view) => (Some(*verb), view),
+        StudyEvent::Ended(view) => (None, view),
         StudyEvent::Refused { key, why } => {
             if json {
                 return print::json(&json!({"type": "run", "happened": "refused", "key": key, "why": why}));
@@ -358,16 +359,17 @@ fn report_event(event: &StudyEvent, json: bool) -> Result<()> {
     if json {
         let mut fields = json::of(view);
         fields.shift_insert(0, "type".to_owned(), "run".into());
-        fields.shift_insert(1, "happened".to_owned(), verb.into());
+        fields.shift_insert(1, "happened".to_owned(), begun.unwrap_or("ended").into());
         return print::json(&fields);
     }
     let now = jiff::Timestamp::now();
-    let (mut word, mut rest) = (format!("{verb:<13}"), String::new());
-    if verb == ENDED {
+    let (word, rest) = if let Some(verb) = begun {
+        (format!("{verb:<13}"), String::new())
+    } else {
         let took = progress::took(view, now).map(|t| format!(" after {}", number::duration(t)));
-        word = print::styled(&format!("{:<13}", view.state.word()), state::ink(view.state));
-        rest = format!("{}{}", took.unwrap_or_default(), remark::because(view));
-    }
+        let word = print::styled(&format!("{:<13}", view.state.word()), state::ink(view.state));
+        (word, took.unwrap_or_default() + &remark::because(view))
+    };
     let clock = gradtop_view::clock::time_of_day(now);
     print::line(&format!("{clock}  {word}  {}{rest}", view.manifest.run));
     Ok(())

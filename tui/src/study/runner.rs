@@ -18,20 +18,13 @@ use crate::print::clean;
 /// An event since the last poll.
 #[derive(Debug)]
 pub(crate) enum StudyEvent {
-    /// What happened to a run: [`STARTED`], [`RESUMED`], [`AGAIN`], [`FOUND`] or [`ENDED`].
-    Happened(&'static str, Box<View>),
+    /// A run is at work, and how that came: `started`, `resumed`, `started again` or `is at work`.
+    Begun(&'static str, Box<View>),
+    /// A run has ended.
+    Ended(Box<View>),
     /// An entry cannot have a run.
     Refused { key: String, why: String },
 }
-
-const STARTED: &str = "started";
-/// Resumed from its last checkpoint.
-const RESUMED: &str = "resumed";
-/// Started anew because the previous one could not be resumed.
-const AGAIN: &str = "started again";
-/// Was already in progress.
-const FOUND: &str = "is at work";
-pub(crate) const ENDED: &str = "ended";
 
 pub(crate) struct Runner<'a> {
     study: &'a Study,
@@ -123,10 +116,10 @@ impl<'a> Runner<'a> {
                 EntryState::Alive(view)
                     if self.alive.insert(key.clone()) && self.tried.insert(key.clone()) =>
                 {
-                    happened.push(StudyEvent::Happened(FOUND, view.clone()));
+                    happened.push(StudyEvent::Begun("is at work", view.clone()));
                 }
                 EntryState::Ended(view) | EntryState::Finished(view) if self.alive.remove(&key) => {
-                    happened.push(StudyEvent::Happened(ENDED, view.clone()));
+                    happened.push(StudyEvent::Ended(view.clone()));
                 }
                 _ => {}
             }
@@ -186,7 +179,7 @@ impl<'a> Runner<'a> {
         let study = self.study;
         let looked = |verb, run: &RunDir| {
             let view = gradtop_host::look(run).map_err(|e| e.to_string())?;
-            Ok(StudyEvent::Happened(verb, Box::new(view)))
+            Ok(StudyEvent::Begun(verb, Box::new(view)))
         };
         let mut begun = Vec::new();
         let (mut fresh, mut starts) = (Vec::new(), Vec::new());
@@ -196,12 +189,14 @@ impl<'a> Runner<'a> {
                 && goes_on(view)
             {
                 let resumed = self.launcher.resume(&view.dir, Resume::default()).map_err(|e| e.to_string());
-                begun.push((entry.key(), resumed.and_then(|_| looked(RESUMED, &view.dir))));
+                begun.push((entry.key(), resumed.and_then(|_| looked("resumed", &view.dir))));
                 continue;
             }
             match self.launch(entry) {
                 Ok(launch) => {
-                    let verb = if matches!(entry_state, EntryState::Open) { STARTED } else { AGAIN };
+                    // What could not be resumed is started anew.
+                    let is_first = matches!(entry_state, EntryState::Open);
+                    let verb = if is_first { "started" } else { "started again" };
                     fresh.push((entry.key(), verb));
                     starts.push(Start::Run(launch));
                 }
