@@ -251,7 +251,7 @@ impl<'a> Source<'a> {
             shapes: Vec::new(),
             numbers: HashMap::new(),
             points: Vec::new(),
-            step: shared.session.step().unwrap_or(-1),
+            step: shared.session.progress.step().unwrap_or(-1),
             by_steps: false,
             saving: None,
         }
@@ -399,7 +399,7 @@ impl<'a> Source<'a> {
         let speaks = self.client.rank.load(Ordering::Acquire) == 0;
         self.by_steps = speaks && done > 0 && done == self.steps_done();
         if speaks {
-            self.shared.session.progress(done, total, phase.map(crate::text::clean).as_deref());
+            self.shared.session.progress.set(done, total, phase.map(crate::text::clean).as_deref());
         }
     }
 
@@ -411,9 +411,9 @@ impl<'a> Source<'a> {
     /// Brings the progress to the steps logged: a client that was killed has reported fewer.
     fn catch_up(&self) {
         let session = self.shared.session;
-        let ((done, total), steps) = (session.done_of(), self.steps_done());
+        let ((done, total), steps) = (session.progress.done_of(), self.steps_done());
         if self.by_steps && done < steps && steps <= total {
-            session.progress(steps, total, session.phase().as_deref());
+            session.progress.set(steps, total, session.progress.phase().as_deref());
         }
     }
 

@@ -84,9 +84,13 @@ impl Log for Recorded<'_> {
     /// What --total or a client says comes first.
     fn total(&mut self, steps: u64) {
         let session = self.shared.session;
-        if session.done_of().1 == 0 {
+        if session.progress.done_of().1 == 0 {
             self.shared.total.store(steps, Ordering::Relaxed);
-            session.progress(session.done_by_steps(steps), steps, session.phase().as_deref());
+            session.progress.set(
+                session.progress.done_by_steps(steps),
+                steps,
+                session.progress.phase().as_deref(),
+            );
         }
     }
 

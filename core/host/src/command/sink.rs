@@ -148,7 +148,7 @@ fn open(dir: &Path, address: &Path, begun: bool) -> Result<(&'static Session, Ma
     }
     let total = manifest.command.as_ref().and_then(|command| command.total);
     if let Some(total) = total.or(first.total) {
-        session.progress(first.done.unwrap_or(0), total, first.phase.as_deref());
+        session.progress.set(first.done.unwrap_or(0), total, first.phase.as_deref());
     }
     Ok((session, manifest, first))
 }
@@ -356,10 +356,10 @@ impl Sink<'_> {
     }
 
     fn mind_progress(&self) {
-        let (done, total) = self.session.done_of();
-        let by_steps = self.session.done_by_steps(total);
+        let (done, total) = self.session.progress.done_of();
+        let by_steps = self.session.progress.done_by_steps(total);
         if total > 0 && self.shared.total.load(Ordering::Relaxed) == total && by_steps > done {
-            self.session.progress(by_steps, total, self.session.phase().as_deref());
+            self.session.progress.set(by_steps, total, self.session.progress.phase().as_deref());
         }
     }
 
@@ -416,7 +416,7 @@ impl Sink<'_> {
         }
         // Clients of a dead sink have not reported their progress yet.
         let done = listeners.iter().map(|client| client.done.load(Ordering::Acquire));
-        let done = done.max().unwrap_or(0).max(self.session.done_of().0);
+        let done = done.max().unwrap_or(0).max(self.session.progress.done_of().0);
         let trained = self.session.worked().trained_s.unwrap_or(0.0);
         let now = read_status(&self.session.run).ok().and_then(|status| status.steps_per_s);
         json!({"do": what, "after": done + ahead(done, trained, now)})

@@ -289,15 +289,15 @@ unsafe extern "C" fn log_text(ctx: *mut c_void, level: i32, text: *const c_char,
 unsafe extern "C" fn progress(ctx: *mut c_void, done: u64, total: u64, phase: *const c_char) -> Status {
     guarded(ctx, |session| {
         if phase.is_null() {
-            session.progress(done, total, None);
+            session.progress.set(done, total, None);
             return Ok(());
         }
         // SAFETY: a C string, valid during this call.
         let phase = unsafe { guard::text_ref(phase, 200) }.map_err(bad("the phase"))?;
         if phase.chars().any(crate::text::is_harmful) {
-            session.progress(done, total, Some(&crate::text::clean(phase)));
+            session.progress.set(done, total, Some(&crate::text::clean(phase)));
         } else {
-            session.progress(done, total, Some(phase));
+            session.progress.set(done, total, Some(phase));
         }
         Ok(())
     })

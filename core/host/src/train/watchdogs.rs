@@ -80,7 +80,7 @@ impl Watchdogs {
             shown: first,
             speed: Speed::default(),
             settling: None,
-            quiet: Quiet::after(session.signs()),
+            quiet: Quiet::after(session.progress.signs()),
             unwritten: false,
             trouble: None,
             troubles: 0,
@@ -96,7 +96,7 @@ impl Watchdogs {
         let show = std::thread::Builder::new().name("status".to_owned()).spawn(move || {
             loop {
                 let ended = pause(&b, SHOW_PHASE)
-                    || !session.has_new_phase() && pause(&b, SHOW.saturating_sub(SHOW_PHASE));
+                    || !session.progress.has_new_phase() && pause(&b, SHOW.saturating_sub(SHOW_PHASE));
                 display.tick(ended);
                 if ended {
                     return;
@@ -302,7 +302,7 @@ impl Display {
         self.judge_at_rest();
 
         let now = Instant::now();
-        let step = session.step();
+        let step = session.progress.step();
         let work = self.work_done();
         self.measure(now, step, work);
         let status = Status {
@@ -324,12 +324,12 @@ impl Display {
 
     /// Returns completed and total work.
     fn work_done(&self) -> (u64, u64) {
-        let (done, total) = self.session.done_of();
+        let (done, total) = self.session.progress.done_of();
         if done > 0 || self.manifest.kind != Kind::Command {
             return (done, total);
         }
         // A client that only logs has progressed as far as its steps.
-        (self.session.done_by_steps(total), total)
+        (self.session.progress.done_by_steps(total), total)
     }
 
     /// Updates the rates and logs resource usage.
@@ -339,7 +339,7 @@ impl Display {
             self.speed.rest(now);
             self.quiet.rest(now);
         } else {
-            self.speed.note(now, session.phase(), session.step_logged(), done, total);
+            self.speed.note(now, session.progress.phase(), session.step_logged(), done, total);
             let trained = session.worked().trained_s;
             // A command may never log a step, so use seconds for its resource usage.
             let second = || trained.filter(|_| self.manifest.kind == Kind::Command).map(|s| s as i64);
@@ -356,7 +356,7 @@ impl Display {
     fn status(&mut self, now: Instant, step: Option<i64>, (done, total): (u64, u64)) -> Status {
         let (session, shown) = (self.session, &self.shown);
         let left = total.saturating_sub(done);
-        let quiet = self.quiet.note(now, session.signs());
+        let quiet = self.quiet.note(now, session.progress.signs());
         let worked = session.worked();
         let orphaned = session.orphaned.load(Ordering::Acquire);
         let (headline, headline_is_part) = session.headline();
@@ -365,9 +365,9 @@ impl Display {
             // Nobody is left to write the end, so this is what recovery will find.
             cause: orphaned.then(|| "stopped because its keeper was killed".to_owned()),
             step: step.or(shown.step),
-            epoch: session.epoch().or(shown.epoch),
-            epochs_restart: shown.epochs_restart || session.epochs_restart(),
-            phase: session.phase(),
+            epoch: session.progress.epoch().or(shown.epoch),
+            epochs_restart: shown.epochs_restart || session.progress.epochs_restart(),
+            phase: session.progress.phase(),
             // Until a resumed run reports its progress, that of before is shown.
             done: if total > 0 { Some(done) } else { shown.done.max(Some(done)) },
             total: Some(total).filter(|total| *total > 0).or(shown.total),

@@ -1,6 +1,7 @@
 //! The trainer's view of a run: what the host functions act on, shared with the watchdog threads.
 
 mod headline;
+mod progress;
 mod status;
 mod stop_pause;
 mod stopwatch;
@@ -9,7 +10,7 @@ mod tests;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use std::thread::ThreadId;
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 use parking_lot::{Condvar, Mutex, RwLock};
 
 use crate::train::divergence::Divergence;
+use progress::Progress;
 pub(crate) use stop_pause::bit;
 use stopwatch::{Stopwatch, Worked};
 
@@ -97,23 +99,7 @@ pub(crate) struct Session {
     figures: Mutex<()>,
     /// What has been said of declared figures.
     warned: Mutex<HashSet<String>>,
-    /// The step logged last; `i64::MIN` before the first.
-    step: AtomicI64,
-    /// When it was logged, by the recorder's clock.
-    step_us: AtomicI64,
-    /// Whether the phase has changed since it was last asked.
-    phase_changed: AtomicBool,
-    /// Whether steps count from 0.
-    from_zero: AtomicBool,
-    /// Bits of the epoch, NaN for none.
-    epoch: AtomicU64,
-    /// An epoch was below the one before it.
-    epochs_restart: AtomicBool,
-    /// Changes with all that is logged, and with progress.
-    signs: AtomicU64,
-    done: AtomicU64,
-    total: AtomicU64,
-    phase: Mutex<String>,
+    pub(crate) progress: Progress,
     log_events: AtomicU32,
     too_many_series: AtomicBool,
     failure: Mutex<Option<String>>,
@@ -150,16 +136,7 @@ impl Session {
             headline_before: Mutex::default(),
             figures: Mutex::default(),
             warned: Mutex::default(),
-            step: AtomicI64::new(i64::MIN),
-            step_us: AtomicI64::new(0),
-            phase_changed: AtomicBool::new(false),
-            from_zero: AtomicBool::new(false),
-            epoch: AtomicU64::new(f64::NAN.to_bits()),
-            epochs_restart: AtomicBool::new(false),
-            signs: AtomicU64::new(0),
-            done: AtomicU64::new(0),
-            total: AtomicU64::new(0),
-            phase: Mutex::default(),
+            progress: Progress::new(),
             log_events: AtomicU32::new(0),
             too_many_series: AtomicBool::new(false),
             failure: Mutex::default(),
@@ -231,17 +208,14 @@ impl Session {
     /// Logs points of one step. Nothing is logged if one of them has an unknown series.
     pub(crate) fn log(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
         let time_us = self.record(step, epoch, points)?;
-        self.step_us.store(time_us, Ordering::Relaxed);
-        self.step.store(step, Ordering::Relaxed);
+        self.progress.set_step(step, time_us);
         Ok(())
     }
 
     /// Like [`Self::log`], for a row of a log file. Several files are read one after another, so none sets the run back.
     pub(crate) fn log_of_file(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
         let time_us = self.record(step, epoch, points)?;
-        if self.step.fetch_max(step, Ordering::Relaxed) < step {
-            self.step_us.store(time_us, Ordering::Relaxed);
-        }
+        self.progress.advance_to(step, time_us);
         Ok(())
     }
 
@@ -260,16 +234,7 @@ impl Session {
             Some(epoch).filter(|e| e.is_finite()),
             points.iter().map(|p| (p.series, p.value)),
         );
-        if step == 0 {
-            self.from_zero.store(true, Ordering::Relaxed);
-        }
-        self.note_sign();
-        if epoch.is_finite() {
-            if epoch < f64::from_bits(self.epoch.load(Ordering::Relaxed)) {
-                self.epochs_restart.store(true, Ordering::Relaxed);
-            }
-            self.epoch.store(epoch.to_bits(), Ordering::Relaxed);
-        }
+        self.progress.note(step, epoch);
         if turned {
             self.note_divergence(step, points);
         }
@@ -335,13 +300,8 @@ impl Session {
         if name == "run" {
             return Err(Refused::invalid("the table name `run` is reserved"));
         }
-        self.note_sign();
+        self.progress.note_sign();
         Ok(self.recorder.log_table(name, step, columns)?)
-    }
-
-    /// Not atomic as a whole, because it only matters that the count changes.
-    fn note_sign(&self) {
-        self.signs.store(self.signs.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
     }
 
     pub(crate) fn declare_figures(&self, toml: &str) -> Call {
@@ -391,20 +351,6 @@ impl Session {
             _ => {}
         }
         Ok(())
-    }
-
-    pub(crate) fn progress(&self, done: u64, total: u64, phase: Option<&str>) {
-        if self.done.swap(done, Ordering::Relaxed) != done {
-            self.note_sign();
-        }
-        self.total.store(total, Ordering::Relaxed);
-        let mut current = self.phase.lock();
-        let phase = phase.unwrap_or_default();
-        if *current != phase {
-            phase.clone_into(&mut current);
-            self.phase_changed.store(true, Ordering::Relaxed);
-            self.note_sign();
-        }
     }
 
     pub(crate) fn begin(&self) {

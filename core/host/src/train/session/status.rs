@@ -62,61 +62,19 @@ impl Session {
         }
     }
 
-    pub(crate) fn step(&self) -> Option<i64> {
-        Some(self.step.load(Ordering::Relaxed)).filter(|s| *s != i64::MIN)
+    /// Keeps the headline values from before a resume until their series are logged again, and whether steps count
+    /// from 0.
+    pub(crate) fn inherit(&self, before: &Status) {
+        self.progress.inherit(before);
+        *self.headline_before.lock() = (before.headline.clone(), before.headline_is_part);
     }
 
     /// Returns the step logged last, and when that was.
     pub(crate) fn step_logged(&self) -> Option<(i64, Instant)> {
-        let step = self.step()?;
-        let ago = self.recorder.now().saturating_sub(self.step_us.load(Ordering::Relaxed));
-        let ago = Duration::from_micros(u64::try_from(ago).unwrap_or(0));
+        let (step, time_us) = self.progress.step_logged()?;
+        let ago =
+            Duration::from_micros(u64::try_from(self.recorder.now().saturating_sub(time_us)).unwrap_or(0));
         Some((step, Instant::now().checked_sub(ago)?))
-    }
-
-    /// Returns whether the phase has changed since the last call.
-    pub(crate) fn has_new_phase(&self) -> bool {
-        self.phase_changed.swap(false, Ordering::Relaxed)
-    }
-
-    /// Returns a count of what was logged and done, to notice when that ends.
-    pub(crate) fn signs(&self) -> u64 {
-        self.signs.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn epoch(&self) -> Option<f64> {
-        Some(f64::from_bits(self.epoch.load(Ordering::Relaxed))).filter(|e| !e.is_nan())
-    }
-
-    /// Returns whether an epoch was lower than the previous one.
-    pub(crate) fn epochs_restart(&self) -> bool {
-        self.epochs_restart.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn done_of(&self) -> (u64, u64) {
-        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
-    }
-
-    /// Returns the units of work done of `total` if they are the steps logged. Where steps count from 0, a run that has
-    /// logged step 9 has done 10; the values at the end of a run may be logged at the step `total`, 0 if it is not known.
-    pub(crate) fn done_by_steps(&self, total: u64) -> u64 {
-        let step = self.step().and_then(|step| u64::try_from(step).ok());
-        let more = |step| u64::from((total == 0 || step < total) && self.from_zero.load(Ordering::Relaxed));
-        step.map_or(0, |step| step.saturating_add(more(step)))
-    }
-
-    pub(crate) fn phase(&self) -> Option<String> {
-        Some(self.phase.lock().clone()).filter(|p| !p.is_empty())
-    }
-
-    /// Keeps the headline values from before a resume until their series are logged again, and whether steps count
-    /// from 0.
-    pub(crate) fn inherit(&self, before: &Status) {
-        let step = before.step.and_then(|step| u64::try_from(step).ok());
-        if step.is_some() && before.done > step {
-            self.from_zero.store(true, Ordering::Relaxed);
-        }
-        *self.headline_before.lock() = (before.headline.clone(), before.headline_is_part);
     }
 
     /// Returns the headline values, and whether there are more.

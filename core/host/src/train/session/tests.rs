@@ -147,7 +147,7 @@ fn a_row_of_another_log_file_does_not_set_the_step_back() {
     let point = [Point { series, reserved: 0, value: 1.0 }];
     let reached = |step, of_file| {
         if of_file { s.log_of_file(step, f64::NAN, &point) } else { s.log(step, f64::NAN, &point) }.unwrap();
-        s.step()
+        s.progress.step()
     };
     assert_eq!([29, 0, 30].map(|step| reached(step, true)), [Some(29), Some(29), Some(30)]);
     assert_eq!(reached(3, false), Some(3), "the next network of the same training");
@@ -164,11 +164,14 @@ fn another_thread_may_not_save_but_may_log() {
             s.log(1, 0.5, &[Point { series, reserved: 0, value: 2.0 }]).unwrap();
         });
     });
-    assert_eq!((s.step(), s.epoch(), s.epochs_restart()), (Some(1), Some(0.5), false));
+    assert_eq!(
+        (s.progress.step(), s.progress.epoch(), s.progress.epochs_restart()),
+        (Some(1), Some(0.5), false)
+    );
     s.log(2, 0.5, &[]).unwrap();
-    assert!(!s.epochs_restart());
+    assert!(!s.progress.epochs_restart());
     s.log(3, 0.25, &[]).unwrap();
-    assert!(s.epochs_restart(), "another network has begun");
+    assert!(s.progress.epochs_restart(), "another network has begun");
     assert_eq!(s.headline().0[0].value, 2.0);
 }
 
@@ -197,7 +200,7 @@ fn a_wrong_point_refuses_the_whole_call() {
         assert_eq!(s.log(0, f64::NAN, wrong).unwrap_err().status, abi::INVALID);
     }
     assert_eq!(s.recorder.stats().rows, 0);
-    assert_eq!(s.step(), None);
+    assert_eq!(s.progress.step(), None);
 }
 
 #[test]
@@ -271,21 +274,25 @@ fn a_run_that_has_logged_step_9_counted_from_0_has_done_10_steps() {
         }
     };
     let (_dir, zero) = session(true);
-    assert_eq!(zero.done_by_steps(10), 0);
+    assert_eq!(zero.progress.done_by_steps(10), 0);
     log(&zero, &[0, 9]);
-    assert_eq!([10, 0].map(|total| zero.done_by_steps(total)), [10, 10], "whether or not the total is known");
+    assert_eq!(
+        [10, 0].map(|total| zero.progress.done_by_steps(total)),
+        [10, 10],
+        "whether or not the total is known"
+    );
     log(&zero, &[10]);
-    assert_eq!(zero.done_by_steps(10), 10, "the values at its end");
-    assert_eq!(zero.done_by_steps(0), 11, "nobody said how many there are");
+    assert_eq!(zero.progress.done_by_steps(10), 10, "the values at its end");
+    assert_eq!(zero.progress.done_by_steps(0), 11, "nobody said how many there are");
     let (_dir, one) = session(true);
     log(&one, &[1, 9]);
-    assert_eq!(one.done_by_steps(10), 9);
+    assert_eq!(one.progress.done_by_steps(10), 9);
     let (_dir, resumed) = session(true);
     resumed.inherit(&Status { step: Some(4), done: Some(5), ..Status::default() });
     log(&resumed, &[7]);
-    assert_eq!(resumed.done_by_steps(10), 8);
+    assert_eq!(resumed.progress.done_by_steps(10), 8);
     let (_dir, sparse) = session(true);
     sparse.inherit(&Status { step: Some(10), done: Some(15), ..Status::default() });
     log(&sparse, &[20]);
-    assert_eq!(sparse.done_by_steps(100), 21);
+    assert_eq!(sparse.progress.done_by_steps(100), 21);
 }
