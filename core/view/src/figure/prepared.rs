@@ -49,8 +49,7 @@ pub struct CursorValue {
 
 impl CursorValue {
     /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, `1 of 2 series, step 70`,
-    /// `mean of 3 series with 4 values, steps 198–199`, `geometric mean of 3 means of 6 values, steps 193–194`, or `last, step
-    /// 9150`.
+    /// `mean of 3 series with 4 values, steps 198–199`, or `last, step 9150`.
     pub fn words(&self) -> String {
         let last = if self.nearness == Nearness::Ended { "last, " } else { "" };
         format!("{last}{}{}", self.average_in_words(), steps_in_words(self.steps))
@@ -73,16 +72,6 @@ impl CursorValue {
         Some(self.average).filter(|_| self.n > 1)
     }
 
-    /// Returns the same in a word or three: where each series has several values, it is the mean of their arithmetic means.
-    pub fn mean_in_short(&self) -> Option<String> {
-        let of = if self.is_of_means() { " of means" } else { "" };
-        Some(format!("{}{of}", self.mean()?.short()))
-    }
-
-    fn is_of_means(&self) -> bool {
-        self.average == Average::GeometricMean && self.series.is_some()
-    }
-
     /// Returns a shorter description: only the steps, whether they are the last, and of how many series if not of all.
     pub fn steps_text(&self) -> String {
         let (there, members) = self.members;
@@ -99,10 +88,6 @@ impl CursorValue {
         let of = if self.n == self.all { self.n.to_string() } else { format!("{} of {}", self.n, self.all) };
         let of = match self.series {
             _ if there < members && self.n == there as u64 => format!("{there} of {members} series"),
-            Some(series) if self.is_of_means() && there < members => {
-                format!("means of {series} of {members} series with {of} values")
-            }
-            Some(series) if self.is_of_means() => format!("{series} means of {of} values"),
             _ if there < members => format!("{there} of {members} series with {of} values"),
             Some(series) => format!("{series} series with {of} values"),
             None => of,

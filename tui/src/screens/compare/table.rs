@@ -112,12 +112,13 @@ fn cursor_columns(screen: &Compare, values: &[Option<AtCursor>], theme: Theme) -
     let cells: Vec<String> = rows.iter().map(words).collect();
     // The heading of the screen says what these are.
     let most = screen.charts.focused().and_then(|built| Cursor::most_common_value(&built.lines));
-    let said = most.and_then(|at| at.mean_in_short());
+    let said = most.and_then(|at| at.mean());
     let table = &screen.compared.table;
     let column = table.columns.iter().position(|column| clean(&column.facet.title()) == facet);
     let words = |row: &&Row| {
-        let mean = of(row).and_then(|(at, _)| at.mean_in_short()).filter(|mean| said.as_ref() != Some(mean));
+        let mean = of(row).and_then(|(at, _)| at.mean()).filter(|mean| said != Some(*mean));
         let unit = column.filter(|_| of(row).is_some()).and_then(|column| table.other_unit(row, column));
+        let mean = mean.map(|mean| mean.short().to_owned());
         unit.map(clean).into_iter().chain(mean).collect::<Vec<_>>().join(" ")
     };
     let words: Vec<String> = rows.iter().map(words).collect();
