@@ -120,14 +120,22 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Describes the values at the cursor: which they are if that is the same for all lines with values there, else the range of
-    /// their steps; in short that range; and without a word.
-    pub fn words(lines: &[LineInfo]) -> Option<[String; 3]> {
+    /// Describes the values at the cursor: which they are if that is the same for all lines with values there; in short their mean,
+    /// if all have that, and the range of their steps; that range; and without a word.
+    pub fn words(lines: &[LineInfo]) -> Option<[String; 4]> {
         let first = there(lines).next()?;
         let steps = there(lines).map(|at| at.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
         let alike = there(lines).all(|at| at.has_same_description(&first));
-        let long = if alike { first.words() } else { steps_in_words(steps) };
-        Some([long, steps_in_words(steps), range_text(steps)])
+        let mean = Self::mean(lines).map(|mean| format!("{}, ", mean.short())).unwrap_or_default();
+        let short = mean + &steps_in_words(steps);
+        let long = if alike { first.words() } else { short.clone() };
+        Some([long, short, steps_in_words(steps), range_text(steps)])
+    }
+
+    /// Returns how the values at the cursor are averaged, if all are in one way.
+    pub fn mean(lines: &[LineInfo]) -> Option<Average> {
+        let first = there(lines).next()?.mean();
+        first.filter(|_| there(lines).all(|at| at.mean() == first))
     }
 
     /// Returns the values that most lines with values at the cursor have in common, or those of the first.
