@@ -6,7 +6,7 @@ use crate::live::XAxis;
 use gradtop_chart::cells::Area;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::Span;
-use gradtop_chart::{Axis, Chart};
+use gradtop_chart::{Axis, Chart, with_unit};
 use gradtop_store::Average;
 
 /// Where the value of a line lies, seen from the cursor.
@@ -169,12 +169,24 @@ pub struct LineInfo {
     pub hidden: bool,
     /// The axis of its values.
     pub axis: Axis,
+    /// The unit of its values, if the axis has none since those of others differ.
+    pub unit: Option<String>,
 }
 
 impl LineInfo {
     /// Formats one of its values.
     pub fn words(&self, v: f64) -> String {
-        self.axis.words(v)
+        with_unit(self.axis.words(v), self.unit.as_deref())
+    }
+
+    /// Formats one of its values in as many columns while it changes.
+    pub fn steady(&self, v: f64) -> String {
+        with_unit(self.axis.steady(v), self.unit.as_deref())
+    }
+
+    /// Formats one of its values in few columns.
+    pub fn brief(&self, v: f64) -> String {
+        with_unit(self.axis.brief(v).trim().to_owned(), self.unit.as_deref())
     }
 }
 

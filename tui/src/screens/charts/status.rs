@@ -153,7 +153,7 @@ impl Charts {
         };
         let text = |line: &LineInfo| match if cursor { line.at_cursor.map(|c| c.shown) } else { line.last } {
             _ if line.hidden => "hidden".to_owned(),
-            Some(v) => line.axis.steady(v),
+            Some(v) => line.steady(v),
             None => theme.glyph("–", "-").to_owned(),
         };
         let value_width = lines.iter().map(|line| width_of(&text(line))).max().unwrap_or(0).max(11);
@@ -250,7 +250,7 @@ fn at_cursor(
             _ => format!("   {} ", line.name),
         };
         let mut value = match detail {
-            Detail::Values => line.axis.brief(at.shown).trim().to_owned(),
+            Detail::Values => line.brief(at.shown),
             _ => line.words(at.shown),
         };
         if detail == Detail::Whole {
