@@ -239,7 +239,10 @@ impl Axis {
 
 /// Adds a unit, if there is one, to a value in words.
 pub fn with_unit(value: String, unit: Option<&str>) -> String {
-    unit.map_or(value.clone(), |unit| format!("{value} {unit}"))
+    match unit {
+        Some(unit) => value + " " + unit,
+        None => value,
+    }
 }
 
 /// Returns whether a label already contains the unit as a word: `cross entropy, nats`.

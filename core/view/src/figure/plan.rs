@@ -66,11 +66,17 @@ pub(super) fn plan<'a>(sources: &[Source<'a>], panel: &Panel, view: &ChartView) 
         chart.notes.push("nothing recorded for this yet".to_owned());
     }
     for (side, axis) in [(Side::Left, Some(&chart.y)), (Side::Right, chart.y2.as_ref())] {
-        let mut lines: Vec<&mut Line<'_>> =
-            parts.iter_mut().filter_map(Part::line_mut).filter(|line| line.side == side).collect();
-        let alike = lines.windows(2).all(|pair| pair[0].unit == pair[1].unit);
+        let units: Vec<&mut Option<String>> = parts
+            .iter_mut()
+            .filter_map(Part::line_mut)
+            .filter(|line| line.side == side)
+            .map(|line| &mut line.unit)
+            .collect();
+        let alike = units.windows(2).all(|pair| pair[0] == pair[1]);
         if alike || axis.is_some_and(|axis| axis.unit.is_some()) {
-            lines.iter_mut().for_each(|line| line.unit = None);
+            for unit in units {
+                *unit = None;
+            }
         }
     }
     marks::dodge(&mut parts);
