@@ -97,6 +97,15 @@ fn a_run_waits_for_others_and_is_held_where_they_fail() {
     assert_eq!(held, "b was stopped");
     let listed = sandbox.gradtop(&["list"]).expect_code(0).out;
     assert!(listed.contains("held because b was stopped"), "{listed}");
+    let entry = sandbox.gradtop(&["queue", "--json"]).json()["waiting"][0].clone();
+    let run = sandbox.gradtop(&["list", "after-b", "--json"]).json()[0]["queued"].clone();
+    for (key, value) in run.as_object().unwrap() {
+        assert_eq!(*value, entry[key], "{key}");
+    }
+    assert_eq!(
+        (&run["held"], &run["device"], &run["place"]),
+        (&held.as_str().into(), &"cpu".into(), &1.into())
+    );
     let told = sandbox.gradtop(&["wait", "after-b", "--timeout", "0.5"]).expect_code(5).err;
     let why = "held because b was stopped; `gradtop queue release after-b` lets it start";
     assert_eq!(told.matches(why).count(), 2, "at once and at the end of the time: {told}");

@@ -3,6 +3,9 @@
 //!
 //! Apart from reading ([`live::Engine`]), everything is pure, so that screens, commands and reports show the same.
 
+// The fields of a run as JSON are one call of `json!`.
+#![recursion_limit = "256"]
+
 pub mod chart_spec;
 pub mod clock;
 pub mod compare;

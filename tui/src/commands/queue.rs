@@ -6,7 +6,7 @@ use anyhow::Result;
 use gradtop_host::{DeviceChoice, start_queued_blocking};
 use gradtop_store::{
     InQueue, Job, QueueSettings, RunDir, State, StoreError, View, list_runs, queue_claims, queue_settings,
-    read_job, read_turn, waiting,
+    read_job, waiting,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -20,7 +20,7 @@ use crate::print::{self, clean};
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
 use gradtop_chart::number;
-use gradtop_view::run::remark;
+use gradtop_view::run::{json, remark};
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
@@ -264,8 +264,8 @@ struct Listing {
     settings: QueueSettings,
     /// The slots in use: a device, and the run on it if that can be read.
     taken: Vec<(String, Option<View>)>,
-    /// The waiting runs with their devices; those that wait for a job have none.
-    waiting: Vec<(Option<String>, View)>,
+    /// The runs that wait for a slot, then those that wait for a job.
+    waiting: Vec<View>,
 }
 
 fn list(runs: &Path, as_json: bool) -> Result<i32> {
@@ -288,10 +288,7 @@ impl Listing {
         let mut waits = Vec::new();
         for (before, run) in waiting(runs).into_iter().enumerate() {
             match gradtop_store::view(&run) {
-                Ok(view) => {
-                    let device = read_turn(&run).ok().map(|turn| turn.device);
-                    waits.push((device, view.listed_at(before + 1)));
-                }
+                Ok(view) => waits.push(view.listed_at(before + 1)),
                 // The run was started or moved just now.
                 Err(StoreError::Io { .. }) if !run.path().is_dir() => {}
                 Err(e) => print::warn(e),
@@ -300,7 +297,7 @@ impl Listing {
         // Other runs may be waiting for their jobs.
         let jobs = list_runs(runs).into_iter().filter(|run| read_job(run).is_some());
         let jobs = jobs.filter_map(|run| super::view(&run).ok());
-        waits.extend(jobs.filter(|v| v.job.is_some() && v.queued.is_some()).map(|view| (None, view)));
+        waits.extend(jobs.filter(|v| v.job.is_some() && v.queued.is_some()));
         Ok(Self { settings: queue_settings(runs)?, taken, waiting: waits })
     }
 
@@ -310,10 +307,12 @@ impl Listing {
             let state = view.as_ref().map(|v| v.state.word());
             json!({"device": device, "run": view.as_ref().map(name), "state": state})
         };
-        let waiting = |(device, view): &(Option<String>, View)| {
-            let InQueue { place, after, held } = view.queued.clone().unwrap_or_default();
-            json!({"place": place, "run": name(view), "experiment": view.manifest.experiment.id, "device": device,
-                "after": after, "held": held, "job": view.job.as_ref().and_then(Job::name)})
+        let waiting = |view: &View| {
+            let mut fields = json::queued(&view.queued.clone().unwrap_or_default());
+            fields["run"] = name(view).into();
+            fields["experiment"] = view.manifest.experiment.id.clone().into();
+            fields["job"] = view.job.as_ref().and_then(Job::name).into();
+            fields
         };
         json!({
             "slots": self.settings.slots,
@@ -340,7 +339,7 @@ impl Listing {
         }
         let words = ["name", "experiment", "device", ""].map(|name| (name, Align::Left));
         let mut table = Table::new(&[&[("", Align::Right)], words.as_slice()].concat());
-        for (device, view) in &self.waiting {
+        for view in &self.waiting {
             let queued = view.queued.clone().unwrap_or_default();
             let place = queued.place.map(|place| format!("#{place}")).unwrap_or_default();
             let why = remark::job_words(view, Timestamp::now())
@@ -349,12 +348,12 @@ impl Listing {
                 place.into(),
                 Words::bold(clean(&view.manifest.run)),
                 clean(&view.manifest.experiment.id).into(),
-                print::cleaned(device.as_deref()).into(),
+                print::cleaned(queued.device.as_ref()).into(),
                 Words::new(why, if queued.held.is_some() { Ink::Alert } else { Ink::Dim }),
             ]);
         }
         table.print(0);
-        if self.taken.is_empty() && self.waiting.iter().any(|(_, view)| gradtop_host::is_ready(&view.dir)) {
+        if self.taken.is_empty() && self.waiting.iter().any(|view| gradtop_host::is_ready(&view.dir)) {
             print::note("No run of the queue is at work: `gradtop queue start` starts what can be started");
         }
     }

@@ -150,6 +150,8 @@ pub fn write_turn(run: &RunDir, turn: &Turn) -> Result<()> {
 pub struct InQueue {
     /// Its position, from 1; `None` while it is being started.
     pub place: Option<usize>,
+    /// The device on which it takes a slot.
+    pub device: Option<String>,
     /// Runs that must have finished first.
     pub after: Vec<String>,
     /// Why it is held back even when its turn has come.
@@ -164,9 +166,11 @@ pub(crate) fn in_queue(run: &RunDir) -> Option<InQueue> {
     let place = number(run)
         .filter(|_| run.is_queued())
         .map(|own| 1 + numbered(run.runs()).iter().filter(|(number, _)| *number < own).count());
-    let turn = read_turn(run).ok();
-    let (after, held) = turn.map(|turn| (turn.after.clone(), turn.why_held())).unwrap_or_default();
-    Some(InQueue { place, after, held })
+    let known = read_turn(run).ok().map(|turn| {
+        let held = turn.why_held();
+        InQueue { place, device: Some(turn.device), after: turn.after, held }
+    });
+    Some(known.unwrap_or(InQueue { place, ..InQueue::default() }))
 }
 
 fn number(run: &RunDir) -> Option<u64> {

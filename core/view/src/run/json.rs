@@ -1,7 +1,7 @@
 //! A run as JSON.
 
 use gradtop_chart::number;
-use gradtop_store::{Headline, HeadlineValue, Job, View};
+use gradtop_store::{Headline, HeadlineValue, InQueue, Job, View};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -55,9 +55,8 @@ pub fn of(view: &View) -> Map<String, Value> {
         "note": view.notes.note,
         "alert": view.alert.as_ref().map(|a| json!({"time": a.time.to_string(), "message": a.message})),
         "log_wait_ms": s.log_wait_ms,
-        "waiting": s.waiting.as_ref().filter(|_| !view.state.is_final()).map(|w| {
-            json!({"cause": w.cause, "rows": w.rows, "since": w.since.to_string()})
-        }),
+        "waiting": waiting(view),
+        "queued": view.queued.as_ref().map(queued),
         "job": view.job.as_ref().map(job_json),
         "trainer_pid": alive(s.trainer_pid),
         "keeper_pid": alive(s.keeper_pid),
@@ -67,6 +66,17 @@ pub fn of(view: &View) -> Map<String, Value> {
         Value::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+/// Returns what of its disk a run waits for.
+fn waiting(view: &View) -> Option<Value> {
+    let waiting = view.status.waiting.as_ref().filter(|_| !view.state.is_final())?;
+    Some(json!({"cause": waiting.cause, "rows": waiting.rows, "since": waiting.since.to_string()}))
+}
+
+/// Returns what a run in the queue waits for.
+pub fn queued(InQueue { place, device, after, held }: &InQueue) -> Value {
+    json!({"place": place, "device": device, "after": after, "held": held})
 }
 
 fn job_json(job: &Job) -> Value {
