@@ -38,10 +38,15 @@ pub(crate) fn where_from(concluded: bool) -> [Block; 2] {
     } else {
         (Vec::new(), "metrics")
     };
-    let first = text(
-        "Every number of this report was read from Parquet files when the report was composed. Below each figure and table \
-         are the run's folder and the metrics or tables it is drawn from.",
-    );
+    let first = [
+        text(
+            "Figures, and the numbers of metrics and tables, were read from the runs' Parquet files when the report was composed; of \
+             a run at work, the newest rows from its journal. Below each figure and table are the run's folder and the metrics or \
+             tables it is drawn from. State, last values and times in the list of runs are what each run last wrote to its ",
+        ),
+        code("status.json"),
+        text(", or what its events and rows say if that is lost."),
+    ];
     let read = [
         text(" Any Parquet reader can open them: "),
         code(format!("duckdb -c \"FROM 'runs/exp=*/run=*/{rows}/*.parquet'\"")),
@@ -53,6 +58,6 @@ pub(crate) fn where_from(concluded: bool) -> [Block; 2] {
     ];
     [
         heading(2, "where-it-is-from", "Where the numbers are from"),
-        Block::Text([first].into_iter().chain(conclusions).chain(read).collect()),
+        Block::Text(first.into_iter().chain(conclusions).chain(read).collect()),
     ]
 }
