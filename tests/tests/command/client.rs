@@ -163,9 +163,14 @@ fn the_progress_of_a_killed_client_is_as_far_as_its_steps() {
         run.view().status.done
     };
     assert_eq!(done("steps", "0", "1 2 2 3 4 5"), Some(6));
+    assert_eq!(
+        done("all", "0", "$(seq 1 100)"),
+        Some(100),
+        "the values at the end have the step after the last"
+    );
     assert_eq!(done("samples", "0", "10 20 30"), Some(1), "what is logged is no step of 100");
     assert_eq!(done("networks", "0 1 2", "3 4 5"), Some(1), "three steps of the first network");
-    assert_eq!(done("past", "0", "$(seq 1 100)"), Some(1), "more steps than there are");
+    assert_eq!(done("past", "0", "$(seq 1 101)"), Some(1), "more steps than there are");
 }
 
 #[test]

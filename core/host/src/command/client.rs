@@ -233,8 +233,6 @@ struct Source<'a> {
     numbers: HashMap<String, u32>,
     points: Vec<Point>,
     step: i64,
-    /// Whether the units of work done are the steps logged: so it was at the last report, and no step was left out since.
-    by_steps: bool,
     /// Where replies to a checkpoint request go.
     saving: Option<Sender<Option<String>>>,
 }
@@ -252,7 +250,6 @@ impl<'a> Source<'a> {
             numbers: HashMap::new(),
             points: Vec::new(),
             step: shared.session.progress.step().unwrap_or(-1),
-            by_steps: false,
             saving: None,
         }
     }
@@ -281,7 +278,6 @@ impl<'a> Source<'a> {
         if !binary && !frames.rest().is_empty() {
             self.line(frames.rest());
         }
-        self.catch_up();
     }
 
     /// Handles the complete frames.
@@ -321,7 +317,9 @@ impl<'a> Source<'a> {
 
     /// Logs [`Self::points`].
     fn log(&mut self, step: i64, epoch: f64) {
-        self.by_steps &= step <= self.step.saturating_add(1);
+        if step > self.step.saturating_add(1) {
+            self.shared.session.progress.note_gap();
+        }
         self.step = step;
         if let Err(refused) = self.shared.session.log(step, epoch, &self.points) {
             self.refuse(&refused.why);
@@ -397,23 +395,10 @@ impl<'a> Source<'a> {
         self.client.done.store(done, Ordering::Release);
         // The first of several processes speaks for all.
         let speaks = self.client.rank.load(Ordering::Acquire) == 0;
-        self.by_steps = speaks && done > 0 && done == self.steps_done();
         if speaks {
-            self.shared.session.progress.set(done, total, phase.map(crate::text::clean).as_deref());
-        }
-    }
-
-    /// Returns the number of steps done, which count from 0.
-    fn steps_done(&self) -> u64 {
-        u64::try_from(self.step.saturating_add(1)).unwrap_or(0)
-    }
-
-    /// Brings the progress to the steps logged: a client that was killed has reported fewer.
-    fn catch_up(&self) {
-        let session = self.shared.session;
-        let ((done, total), steps) = (session.progress.done_of(), self.steps_done());
-        if self.by_steps && done < steps && steps <= total {
-            session.progress.set(steps, total, session.progress.phase().as_deref());
+            let progress = &self.shared.session.progress;
+            progress.set(done, total, phase.map(crate::text::clean).as_deref());
+            progress.compare_with_steps();
         }
     }
 

@@ -57,7 +57,8 @@ fn correct(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
                 || kept.time_us > status.updated.as_microsecond()
                 || status.step.is_none_or(|step| kept.step >= step) =>
         {
-            reach(status, kept, lost);
+            let rows = series.iter().filter(|s| !is_system_metric(&s.key.metric)).map(|s| s.rows).max();
+            reach(status, kept, lost, rows.unwrap_or(0));
         }
         None if lost => (status.step, status.epoch) = (None, None),
         _ => {}
@@ -78,12 +79,15 @@ fn correct(run: &RunDir, status: &mut Status, series: &[SeriesSummary]) {
     status.limit_headline();
 }
 
-/// Brings a status to a row: step and epoch, and the units of work done if those are steps.
-fn reach(status: &mut Status, kept: Point, lost: bool) {
+/// Brings a status to a row: step and epoch, and the units of work done if those are steps. `rows` are those of the series with
+/// the most.
+fn reach(status: &mut Status, kept: Point, lost: bool, rows: u64) {
     let ahead = status.done.zip(status.step).map(|(done, step)| i128::from(done) - i128::from(step));
     let by_steps = status.works_by_steps() || status.total.is_none() && matches!(ahead, Some(0 | 1));
+    // Of a client, steps are what is done if that was so when the status was written, and none was left out since.
+    let each = |step| status.sink.is_some() && ahead == Some(1) && status.total > Some(step) && rows > step;
     if let Ok(step) = u64::try_from(kept.step)
-        && by_steps
+        && (by_steps || each(step))
     {
         // Where steps count from 0, one more is done; the values at the end may be logged at the step `total`.
         let more = ahead.is_some_and(|ahead| ahead > 0) && status.total.is_none_or(|total| step < total);

@@ -129,3 +129,25 @@ fn what_a_killed_run_says_is_all_of_its_last_row() {
     settle(&run, &mut dead);
     assert_eq!(all(&dead), last);
 }
+
+#[test]
+fn a_client_whose_recording_was_killed_has_done_the_steps_of_its_rows() {
+    let temp = tempfile::tempdir().unwrap();
+    let run = new_run(temp.path(), "a");
+    let recorder = Recorder::open(&run, small()).unwrap();
+    let loss = series(&recorder, "loss");
+    (0..61).for_each(|step| recorder.log(step, None, [(loss, 1.0)]));
+    recorder.finish().unwrap();
+    let first = Status { step: Some(0), done: Some(1), total: Some(100), rows: Some(1), ..running() };
+    let client = Status { sink: Some("socket".to_owned()), ..first.clone() };
+    for (written, done, why) in [
+        (client.clone(), 61, "as many as its rows"),
+        (Status { total: Some(50), ..client.clone() }, 1, "more steps than there are"),
+        (Status { done: Some(2), ..client }, 2, "it counts something else"),
+        (first, 1, "units of a plugin may be networks"),
+    ] {
+        let mut status = Status { state: State::Crashed, ..written };
+        settle(&run, &mut status);
+        assert_eq!((status.step, status.done), (Some(60), Some(done)), "{why}");
+    }
+}

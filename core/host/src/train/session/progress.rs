@@ -14,6 +14,8 @@ pub(crate) struct Progress {
     step_us: AtomicI64,
     /// Whether steps count from 0.
     from_zero: AtomicBool,
+    /// Whether the units of work done are the steps logged: so it was at the last report, and no step was left out since.
+    by_steps: AtomicBool,
     /// Bits of the epoch, NaN for none.
     epoch: AtomicU64,
     epochs_restart: AtomicBool,
@@ -78,6 +80,17 @@ impl Progress {
         }
     }
 
+    /// Compares the units of work just reported with the steps logged.
+    pub(crate) fn compare_with_steps(&self) {
+        let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
+        self.by_steps.store(done > 0 && done == self.done_by_steps(total), Ordering::Relaxed);
+    }
+
+    /// Notes that a step was left out: units of work are not what is logged.
+    pub(crate) fn note_gap(&self) {
+        self.by_steps.store(false, Ordering::Relaxed);
+    }
+
     /// Learns from before a resume whether steps count from 0.
     pub(super) fn inherit(&self, before: &Status) {
         let step = before.step.and_then(|step| u64::try_from(step).ok());
@@ -111,9 +124,13 @@ impl Progress {
         self.signs.load(Ordering::Relaxed)
     }
 
-    /// Returns the units of work done and their total, 0 if unknown.
+    /// Returns the units of work done and their total, 0 if unknown. Where units are steps, those logged since the last report
+    /// are done, too.
     pub(crate) fn done_of(&self) -> (u64, u64) {
-        (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed))
+        let (done, total) = (self.done.load(Ordering::Relaxed), self.total.load(Ordering::Relaxed));
+        let steps = self.done_by_steps(total);
+        let is_further = self.by_steps.load(Ordering::Relaxed) && steps <= total;
+        (if is_further { done.max(steps) } else { done }, total)
     }
 
     /// Returns the units of work done of `total` if they are the steps logged. Where steps count from 0, a run that has
