@@ -44,7 +44,13 @@ fn rows_of_running_and_damaged_runs_are_in_it() {
     let text = said.expect_code(0);
     assert!(text.out.contains("whole,50,50") && text.out.contains("live,"), "{text:?}");
     assert!(text.err.contains("what can be read is shown"), "{text:?}");
-    std::fs::create_dir(sandbox.find("whole").dir.tables().join("spectrum")).unwrap();
+    let whole = sandbox.find("whole").dir;
+    let spectrum = whole.tables().join("spectrum");
+    std::fs::create_dir(&spectrum).unwrap();
+    std::fs::copy(whole.tables().join("run/part-00001.parquet"), spectrum.join("part-00001.parquet"))
+        .unwrap();
+    gradtop_store::write_status(&whole, &gradtop_store::read_status(&whole).unwrap()).unwrap();
+    std::fs::remove_dir_all(spectrum).unwrap();
     let lacking = "spectrum is damaged: all of its rows are missing; what can be read is shown\n";
     for (sql, lacks) in [("SELECT 1 AS spectrum FROM runs", true), ("SELECT 1 FROM runs", false)] {
         let said = query(&sandbox, &[sql]).unwrap().expect_code(0);

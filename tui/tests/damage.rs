@@ -5,12 +5,15 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
 
-use gradtop_store::{HeadlineValue, SeriesKey, read_status, series_keys, write_status};
+use gradtop_store::{HeadlineValue, RunDir, SeriesKey, Status, read_status, series_keys, write_status};
 use gradtop_tests::synthetic;
 
 fn gradtop(runs: &Path, args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_gradtop")).arg("--runs").arg(runs).args(args).output().unwrap()
 }
+
+/// Damages a run.
+type Harm = fn(&RunDir);
 
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
@@ -105,7 +108,11 @@ fn all_that_read_rows_say_that_some_are_missing() {
     assert!(gradtop_store::metric_files(&gone).unwrap().is_some());
     fs::remove_file(gone.metrics().join("part-00001.parquet")).unwrap();
     assert!(gradtop_store::metric_files(&gone).unwrap().is_none(), "DuckDB is not given what lacks rows");
+    let spectrum = whole.tables().join("spectrum/part-00001.parquet");
     fs::create_dir(whole.tables().join("spectrum")).unwrap();
+    fs::copy(whole.tables().join("run/part-00001.parquet"), &spectrum).unwrap();
+    write_status(&whole, &read_status(&whole).unwrap()).unwrap();
+    fs::remove_file(spectrum).unwrap();
     let report = temp.path().join("report.html");
     for (args, code) in [
         (&["export", "gone", "--csv", "-"][..], 1),
@@ -254,6 +261,9 @@ fn a_part_of_a_table_that_is_missing_is_named_unless_a_resume_may_have_set_it_as
     for n in 1..=3 {
         fs::copy(&row, spectrum.join(format!("part-0000{n}.parquet"))).unwrap();
     }
+    // As of an older version, which did not count them.
+    let old = serde_json::to_vec(&Status { holds: None, ..read_status(&torn).unwrap() }).unwrap();
+    fs::write(torn.status(), old).unwrap();
     assert!(gradtop(runs, &["doctor", "torn"]).status.success());
     fs::remove_file(spectrum.join("part-00002.parquet")).unwrap();
     for _ in 0..2 {
@@ -263,6 +273,125 @@ fn a_part_of_a_table_that_is_missing_is_named_unless_a_resume_may_have_set_it_as
     let resumed = gradtop_store::Event::Resumed { step: 0, checkpoint: String::new() };
     gradtop_store::append_event(&torn, &resumed).unwrap();
     assert!(gradtop(runs, &["doctor", "torn"]).status.success());
+}
+
+#[test]
+fn what_an_ended_run_has_written_is_missed() {
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let cases: [(&str, &str, Harm); 6] = [
+        ("names", "series.jsonl: ", |run| cut_to_lines(&run.series(), 1)),
+        ("events", "events.jsonl: ", |run| cut_to_lines(&run.events(), 1)),
+        ("output", "console.log: it is missing", |run| fs::remove_file(run.console()).unwrap()),
+        ("figures", "figures.toml: it is missing", |run| fs::remove_file(run.figures()).unwrap()),
+        ("part", "tables/spectrum: 1 of 3 parts are missing", |run| {
+            fs::remove_file(run.tables().join("spectrum/part-00003.parquet")).unwrap();
+        }),
+        ("table", "tables/spectrum: all of its rows are missing", |run| {
+            fs::remove_dir_all(run.tables().join("spectrum")).unwrap();
+        }),
+    ];
+    for (name, named, harm) in cases {
+        let run = synthetic::finished(runs, name, 100).unwrap();
+        let (row, spectrum) = (run.tables().join("run/part-00001.parquet"), run.tables().join("spectrum"));
+        fs::create_dir(&spectrum).unwrap();
+        for part in ["part-00001-00002.parquet", "part-00003.parquet"] {
+            fs::copy(&row, spectrum.join(part)).unwrap();
+        }
+        fs::write(run.console(), "one\ntwo\n").unwrap();
+        let last = gradtop_store::Event::Warning { message: "the last".to_owned() };
+        gradtop_store::append_event(&run, &last).unwrap();
+        fs::write(run.figures(), "schema = 1\n").unwrap();
+        write_status(&run, &read_status(&run).unwrap()).unwrap();
+        let series = series_keys(&run).unwrap();
+        let whole = gradtop(runs, &["doctor", name]);
+        assert!(whole.status.success(), "{name}: {}", text(&whole.stdout));
+        harm(&run);
+        assert_eq!(series_keys(&run).unwrap().len(), series.len(), "{name}");
+        let logs = text(&gradtop(runs, &["logs", name]).stderr);
+        assert_eq!(logs.contains("missing"), ["events", "output"].contains(&name), "{name}: {logs}");
+        let plot = text(&gradtop(runs, &["plot", name, "metric-00"]).stderr);
+        assert_eq!(
+            plot.contains("figures.toml is damaged: it is missing"),
+            name == "figures",
+            "{name}: {plot}"
+        );
+        let listed: serde_json::Value =
+            serde_json::from_slice(&gradtop(runs, &["list", name, "--json"]).stdout).unwrap();
+        assert_eq!(listed[0]["damaged_files"], 1, "{name}: {listed}");
+        let shown: serde_json::Value =
+            serde_json::from_slice(&gradtop(runs, &["show", name, "--json"]).stdout).unwrap();
+        let checked = gradtop(runs, &["doctor", name]);
+        let (file, said) = (named.split(':').next().unwrap(), text(&checked.stdout));
+        assert_eq!(shown["damage"][0]["file"], file, "{name}: {shown}");
+        assert!(!checked.status.success() && said.contains(named), "{name}: {said}");
+        assert_eq!(
+            said.matches(file).count() - said.matches(&format!("{file}/")).count(),
+            1,
+            "{name}: {said}"
+        );
+    }
+}
+
+#[test]
+fn a_file_in_the_place_of_a_folder_or_a_folder_in_that_of_a_file_costs_only_itself() {
+    fn put_folder(path: &Path) {
+        fs::remove_file(path).ok();
+        fs::create_dir(path).unwrap();
+    }
+    fn put_file(path: &Path) {
+        fs::remove_dir_all(path).ok();
+        fs::write(path, "something").unwrap();
+    }
+    let temp = tempfile::tempdir().unwrap();
+    let runs = temp.path();
+    let cases: [(&str, &str, Harm); 10] = [
+        ("events", "events.jsonl: it is a folder", |run| put_folder(&run.events())),
+        ("found", "damage.jsonl: it is a folder", |run| put_folder(&run.damage())),
+        ("names", "series.jsonl: it is a folder", |run| put_folder(&run.series())),
+        ("end", "status.json: it is a folder", |run| put_folder(&run.status())),
+        ("unended", "status.json: it is missing", |run| {
+            fs::remove_file(run.status()).unwrap();
+            fs::remove_file(run.events()).unwrap();
+        }),
+        ("journal", "journal: it is, or is behind, a file", |run| put_file(&run.journal())),
+        ("aside", "superseded: it is, or is behind, a file", |run| put_file(&run.superseded())),
+        ("tables", "tables: it is, or is behind, a file", |run| put_file(&run.tables())),
+        ("saved", "checkpoints: it is, or is behind, a file", |run| put_file(&run.checkpoints())),
+        ("rows", "metrics: it is, or is behind, a file", |run| put_file(&run.metrics())),
+    ];
+    for (name, named, harm) in cases {
+        harm(&synthetic::finished(runs, name, 100).unwrap());
+        let nothing = i32::from(name == "rows");
+        let lacks = i32::from(["rows", "journal"].contains(&name));
+        for (args, code) in [
+            (&["doctor", name][..], 1),
+            (&["show", name], 0),
+            (&["logs", name], 0),
+            (&["why", name], 0),
+            (&["list", name], 0),
+            (&["plot", name, "metric-00"], nothing),
+            (&["export", name, "--csv", "-"], lacks),
+        ] {
+            let said = gradtop(runs, args);
+            let all = text(&said.stdout) + &text(&said.stderr);
+            assert_eq!(said.status.code(), Some(code), "{args:?}: {all}");
+            let part = all.contains("whole        metrics/part-00001.parquet") || name == "rows";
+            assert!(args[0] != "doctor" || all.contains(named) && part, "{args:?}: {all}");
+        }
+        let listed: serde_json::Value =
+            serde_json::from_slice(&gradtop(runs, &["list", name, "--json"]).stdout).unwrap();
+        assert_eq!(
+            (&listed[0]["damaged_files"], &listed[0]["state"]),
+            (&1.into(), &"finished".into()),
+            "{listed}"
+        );
+    }
+}
+
+fn cut_to_lines(path: &Path, count: usize) {
+    let lines = text(&fs::read(path).unwrap());
+    fs::write(path, lines.split_inclusive('\n').take(count).collect::<String>()).unwrap();
 }
 
 #[test]

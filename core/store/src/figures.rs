@@ -13,6 +13,7 @@ use crate::disk::inside;
 use crate::error::{FormatContext as _, IoContext as _, Result, StoreError};
 use crate::folder::manifest::MetricInfo;
 use crate::folder::run_dir::RunDir;
+use crate::read::missing::missing_file;
 
 /// The content of a `figures.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -381,7 +382,9 @@ pub fn read(run: &RunDir) -> Result<Vec<Figure>> {
 fn read_file(run: &RunDir) -> Result<FigureFile> {
     let path = run.figures();
     let text = inside::if_there(inside::read_text(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;
-    let Some(text) = text else { return Ok(FigureFile::default()) };
+    let Some(text) = text else {
+        return missing_file(run, &path).map_or_else(|| Ok(FigureFile::default()), Err);
+    };
     parse(&text).map_err(|e| StoreError::Damaged { path, message: e.to_string() })
 }
 

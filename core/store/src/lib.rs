@@ -36,6 +36,7 @@ pub use folder::control::{
 pub use folder::damage::{Damage, known_damage};
 pub use folder::ending::recorded_end;
 pub use folder::events::{Event, EventLine, EventLog, RaisedAlert, append_event, read_events, whole_event};
+pub use folder::holdings::Holdings;
 pub use folder::job::{Job, JobSeen, JobStage, NOT_QUEUED, read_job, write_job, write_job_seen};
 pub use folder::manifest::{
     AttachedTo, CommandInfo, ExperimentInfo, Goal, ImportInfo, Kind, LogInfo, Manifest, MetricInfo,
@@ -62,7 +63,7 @@ pub use read::declared::Declared;
 pub use read::export::{Exported, Shape, export_csv, export_parquet};
 pub use read::files::{metric_files, table_files};
 pub use read::headline::{Headline, HeadlineLine, headlines, split_rank};
-pub use read::missing::missing_tables;
+pub use read::missing::{missing_files, missing_tables};
 pub use read::outline::{Outline, PageSummary, outline};
 pub use read::series_data::{SeriesData, read_series, read_series_around_damage, series_keys};
 pub use read::summary::{Point, SeriesSummary, summarize};

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use anyhow::Result;
-use gradtop_store::{Event, EventLine, RunDir};
+use gradtop_store::{Event, EventLine, RunDir, StoreError, missing_files};
 use serde_json::{Value, json};
 
 use super::Context;
@@ -49,8 +49,10 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     let both = !args.console && !args.events;
     let (mut look, mut lost) = (Look::default(), 0);
-    print_new(events.as_mut(), args, &mut |line, json| event(line, json, both, &mut lost))?;
-    print_new(console.as_mut(), args, &mut |line, json| written(line, json, &mut look))?;
+    let printed = print_new(events.as_mut(), args, &mut |line, json| event(line, json, both, &mut lost));
+    let unread = readable(&mut events, printed, both)?;
+    let printed = print_new(console.as_mut(), args, &mut |line, json| written(line, json, &mut look));
+    readable(&mut console, printed, both && unread.is_none())?;
     if args.follow {
         follow(&run, args, (events.as_mut(), &mut lost), (console.as_mut(), &mut look))?;
     }
@@ -59,7 +61,22 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     }
     let lost = (lost > 0).then(|| number::counted(lost, "line"));
     print::warn_of_damage(lost.map(|lines| format!("events.jsonl is damaged: {lines} cannot be understood")));
+    let of = [events.map(|_| run.events()), console.map(|_| run.console())];
+    let is_shown = |e: &StoreError| of.iter().flatten().any(|file| e.damaged_file() == Some(file));
+    print::warn_of_damage(missing_files(&run).into_iter().filter(is_shown));
     Ok(0)
+}
+
+/// Warns of a file that cannot be read, which is followed no more, if something `else_is` shown; returns why.
+fn readable(file: &mut Option<Follower>, read: Result<()>, else_is: bool) -> Result<Option<anyhow::Error>> {
+    match read {
+        Err(e) if else_is && e.downcast_ref::<std::io::Error>().is_some() => {
+            print::warn_of_damage([format!("{e:#}")]);
+            *file = None;
+            Ok(Some(e))
+        }
+        read => read.map(|()| None),
+    }
 }
 
 fn follow(

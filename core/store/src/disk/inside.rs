@@ -563,6 +563,7 @@ fn explained<T>(opened: rustix::io::Result<T>) -> io::Result<T> {
             "it is, or is behind, a symbolic link, and links inside a run folder are not followed",
         ),
         Errno::ISDIR => NoFile::error("it is a folder, not a file"),
+        Errno::NOTDIR => NoFile::error("it is, or is behind, a file that has the name of a folder"),
         // A socket, a device without a driver, a pipe that nobody reads.
         Errno::NXIO => NoFile::error("it is not a regular file"),
         e => e.into(),

@@ -56,14 +56,12 @@ fn nothing(_: &RunDir, _: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Reads the files of a run through, except those of its rows. Returns those that cannot be read or understood, with the reason.
-pub(crate) fn unreadable(run: &RunDir) -> Vec<(PathBuf, StoreError)> {
-    let paths = WHOLE.iter().map(|(name, check)| (run.path().join(name), check));
-    let errors = paths.filter_map(|(path, check)| {
-        let error = check(run, &path).err()?;
-        Some((path, error))
-    });
-    errors.filter(|(_, error)| !error.is_gone()).collect()
+/// Reads the files of a run through, except those of its rows, and lists its folders. Returns what is wrong with those that cannot be read or understood.
+pub(crate) fn unreadable(run: &RunDir) -> Vec<StoreError> {
+    let files = WHOLE.iter().filter_map(|(name, check)| check(run, &run.path().join(name)).err());
+    let folders = FOLDERS.iter().map(|name| run.path().join(name));
+    let folders = folders.filter_map(|path| inside::names(run, &path).at("list", &path).err());
+    files.chain(folders).filter(|error| !error.is_gone()).collect()
 }
 
 /// Folders of a run in which every name is looked at.

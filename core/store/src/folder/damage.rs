@@ -32,14 +32,18 @@ struct Line<'a> {
     damage: &'a Damage,
 }
 
-/// Reads the damage found so far by sealing, merging and recovery. Invalid lines are skipped.
+/// Reads the damage found so far by sealing, merging and recovery; of a file that is damaged itself, that. Invalid lines are skipped.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn known_damage(run: &RunDir) -> Result<Vec<Damage>> {
     let path = run.damage();
-    let text = inside::if_there(inside::read(run, &path, inside::TEXT_LIMIT)).at("read", &path)?;
-    let text = text.unwrap_or_default();
+    let text = inside::if_there(inside::read(run, &path, inside::TEXT_LIMIT)).at("read", &path);
+    if let Some(e) = text.as_ref().err().filter(|e| e.is_damage()) {
+        let file = path.strip_prefix(run.path()).unwrap_or(&path).to_owned();
+        return Ok(vec![Damage { time: Timestamp::now(), file, kept: None, message: e.what() }]);
+    }
+    let text = text?.unwrap_or_default();
     Ok(text.split(|b| *b == b'\n').filter_map(|line| serde_json::from_slice(line).ok()).collect())
 }
 
@@ -69,7 +73,7 @@ pub(crate) fn set_aside(run: &RunDir, path: &Path, error: &StoreError) -> Result
     inside::sync_dir(run, &dir).at("sync", &dir)
 }
 
-/// Records that a file is damaged and logs a warning, unless that has been done before.
+/// Records that a file is damaged and logs a warning, unless that has been done before or the events are what is damaged.
 pub(crate) fn tell(run: &RunDir, path: &Path, kept: Option<&Path>, error: &StoreError) -> Result<()> {
     let below = |path: &Path| path.strip_prefix(run.path()).unwrap_or(path).to_owned();
     let damage =
@@ -85,6 +89,10 @@ pub(crate) fn tell(run: &RunDir, path: &Path, kept: Option<&Path>, error: &Store
     inside::append(run, &file)
         .and_then(|mut f| std::io::Write::write_all(&mut f, &text))
         .at("append to", &file)?;
+    // A new line would hide how much shorter it is.
+    if path == run.events() {
+        return Ok(());
+    }
     let kept = damage.kept.map(|kept| format!("; kept as {}", kept.display())).unwrap_or_default();
     let message = format!("{} is damaged: {}{kept}", damage.file.display(), damage.message);
     append_event(run, &Event::Warning { message })

@@ -258,15 +258,19 @@ pub(crate) fn check_events(run: &RunDir) -> Result<()> {
     check_lines(run, &run.events(), |line| whole_event(line).is_some_and(|(whole, _)| whole == line))
 }
 
-/// Reads all events in the order written, with a warning in the place of one that is lost. If the file is longer than 32 MiB,
+/// Reads all events in the order written, with a warning in the place of one that is lost, or of all if the file is damaged. If it is longer than 32 MiB,
 /// only the last ones are read, after a warning. An incomplete last line is skipped.
 ///
 /// # Errors
 /// The file cannot be read.
 pub fn read_events(run: &RunDir) -> Result<Vec<EventLine>> {
     let path = run.events();
-    let end = inside::if_there(inside::read_end(run, &path, LIMIT)).at("read", &path)?;
-    let Some((bytes, before)) = end else { return Ok(Vec::new()) };
+    let end = inside::if_there(inside::read_end(run, &path, LIMIT)).at("read", &path);
+    if let Some(e) = end.as_ref().err().filter(|e| e.is_damage()) {
+        let message = format!("events.jsonl is damaged: {}", e.what());
+        return Ok(vec![EventLine { time: Timestamp::UNIX_EPOCH, event: Event::Warning { message } }]);
+    }
+    let Some((bytes, before)) = end? else { return Ok(Vec::new()) };
     // The cut is most likely within a line, so skip that line too.
     let start =
         if before == 0 { 0 } else { bytes.iter().position(|b| *b == b'\n').map_or(bytes.len(), |n| n + 1) };

@@ -5,6 +5,7 @@ pub(crate) mod control;
 pub(crate) mod damage;
 pub(crate) mod ending;
 pub(crate) mod events;
+pub(crate) mod holdings;
 pub(crate) mod job;
 pub(crate) mod lines;
 pub(crate) mod manifest;

@@ -10,8 +10,8 @@ use crate::folder::status::{State, Status};
 use crate::read::table::{Table, read_table};
 use crate::sealed::table::{ColumnData, RUN_TABLE};
 
-/// Puts a status together; `why` is what is wrong with the file. Returns `None` if there are no events of a run whose status
-/// is missing.
+/// Puts a status together; `why` is what is wrong with the file. Returns `None` if neither events nor a row tell of a run whose
+/// status is missing.
 pub(crate) fn rebuild(run: &RunDir, why: &StoreError) -> Option<Status> {
     let mut status = Status {
         schema: crate::schema::SCHEMA,
@@ -21,9 +21,12 @@ pub(crate) fn rebuild(run: &RunDir, why: &StoreError) -> Option<Status> {
     };
     let mut cause = None;
     let events = read_events(run).unwrap_or_default();
-    if events.is_empty() && !why.is_damage() {
+    let row = read_table(run, RUN_TABLE).ok();
+    let recorded = row.as_ref().and_then(final_state);
+    if events.is_empty() && recorded.is_none() && !why.is_damage() {
         return None;
     }
+    let states = events.iter().any(|line| matches!(line.event, Event::State { .. }));
     for line in events {
         status.updated = line.time;
         match line.event {
@@ -38,18 +41,28 @@ pub(crate) fn rebuild(run: &RunDir, why: &StoreError) -> Option<Status> {
             _ => {}
         }
     }
-    if status.state.is_final() {
-        let row = read_table(run, RUN_TABLE).ok();
-        if row.as_ref().and_then(|row| take_times(&mut status, row)).is_none()
-            && read_manifest(run).is_ok_and(|manifest| manifest.import.is_some())
-        {
-            // Its events tell when it was imported.
-            (status.started, status.ended) = (None, None);
-        }
+    if let Some(state) = recorded.filter(|_| !states) {
+        status.state = state;
     }
-    let note = format!("from events.jsonl: {why}");
+    if status.state.is_final()
+        && row.as_ref().and_then(|row| take_times(&mut status, row)).is_none()
+        && read_manifest(run).is_ok_and(|manifest| manifest.import.is_some())
+    {
+        // Its events tell when it was imported.
+        (status.started, status.ended) = (None, None);
+    }
+    let note =
+        format!("from {}: {why}", if states || recorded.is_none() { "events.jsonl" } else { "tables/run" });
     status.cause = Some(cause.map_or_else(|| note.clone(), |cause| format!("{cause} ({note})")));
     Some(status)
+}
+
+/// Returns the state in the row of an ended run.
+fn final_state(row: &Table) -> Option<State> {
+    let Some(ColumnData::Utf8(words)) = row.column("state") else { return None };
+    State::ALL
+        .into_iter()
+        .find(|state| state.is_final() && Some(state.word()) == words.first().map(String::as_str))
 }
 
 /// Takes the times from the row of an ended run.

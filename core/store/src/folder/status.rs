@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::disk::inside;
 use crate::disk::reserve;
 use crate::error::{FormatContext as _, IoContext as _, Result};
+use crate::folder::holdings::Holdings;
 use crate::folder::run_dir::RunDir;
 use crate::folder::{serde_float, unknown};
 use crate::log::series::SeriesKey;
@@ -173,6 +174,9 @@ pub struct Status {
     /// How training ended, written by the trainer before it exits in case the keeper cannot write the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub outcome: Option<Ending>,
+    /// What the folder held when this was written, after the end; unknown for older versions.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub holds: Option<Holdings>,
     /// Whether it was put together from events and rows, because there is no file or it is damaged.
     #[serde(skip)]
     pub is_rebuilt: bool,
@@ -281,12 +285,14 @@ pub struct HeadlineValue {
     pub value: f64,
 }
 
-/// Replaces the run's status atomically. On a full disk, the status takes over the reserve.
+/// Replaces the run's status atomically; a final one says what the folder holds. On a full disk, the status takes over the reserve.
 ///
 /// # Errors
 /// Neither the status nor a shorter one can be written.
 pub fn write_status(run: &RunDir, status: &Status) -> Result<()> {
     let path = run.status();
+    let holds = status.state.is_final().then(|| Holdings::of(run));
+    let status = &Status { holds, ..status.clone() };
     let mut text = serde_json::to_vec_pretty(status).format_at("encode", &path)?;
     text.push(b'\n');
     // A final status is worth an fsync.

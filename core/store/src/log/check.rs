@@ -6,16 +6,20 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 
 use crate::disk::inside;
-use crate::error::{IoContext as _, Result, StoreError};
+use crate::error::{Result, StoreError};
 use crate::folder::contents::unreadable;
 use crate::folder::damage::{Damage, known_damage, tell};
 use crate::folder::events::check_events;
+use crate::folder::holdings::Holdings;
 use crate::folder::run_dir::RunDir;
+use crate::folder::status::read_status;
 use crate::folder::view::View;
 use crate::log::checkpoint::unreadable_records;
 use crate::log::journal::JournalReader;
-use crate::log::part::{list_parts, list_segments, names};
-use crate::read::missing::{is_at_rest, missing_record, missing_rows, missing_tables, of_status};
+use crate::log::part::{list_parts, list_segments, names, or_none};
+use crate::read::missing::{
+    is_at_rest, missing_file, missing_files, missing_rows, missing_tables, of_status,
+};
 use crate::read::series_data::{RETRIES, sealed_keys, series_file};
 use crate::sealed::file::Sealed;
 use crate::sealed::metrics::checked;
@@ -72,7 +76,9 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
             Err(e) => return Err(e),
         };
         let file = path.strip_prefix(run.path()).unwrap_or(path).to_owned();
-        checked.push(Checked { file, content });
+        if checked.iter().all(|known: &Checked| known.file != file) {
+            checked.push(Checked { file, content });
+        }
         Ok(())
     };
     let lost = sealed.iter().filter(|key| series.table.number(key).is_none()).count();
@@ -82,12 +88,13 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
             format!("{lost} of {} series are missing in it; sealed rows are intact", series.len() + lost);
         StoreError::Damaged { path: run.series(), message }
     });
-    if let Some(damage) = series.damage(run).or(cut) {
+    if let Some(damage) = series.damage(run).or(cut).or_else(|| missing_file(run, &run.series())) {
         add(&run.series(), Err(damage))?;
     } else if series.len() > 0 {
         add(&run.series(), Ok(series.signed()))?;
     }
-    let segments = list_segments(run, &run.journal())?;
+    // A folder that is none is named with the other files.
+    let segments = or_none(list_segments(run, &run.journal()), drop)?;
     // Sealed rows name their series themselves.
     if series.missing && !is_there && !segments.is_empty() {
         let message =
@@ -103,22 +110,24 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
         add(&path, read())?;
     }
     let mut roots = vec![run.path().to_owned()];
-    roots.extend(sorted(run, &run.superseded())?);
+    roots.extend(or_none(sorted(run, &run.superseded()), drop)?);
     for root in roots {
         let mut folders = vec![root.join("metrics")];
-        folders.extend(sorted(run, &root.join("tables"))?);
+        folders.extend(or_none(sorted(run, &root.join("tables")), drop)?);
         for dir in folders {
-            for part in list_parts(run, &dir)? {
+            let mut damage = None;
+            let parts = or_none(list_parts(run, &dir), |e| damage = Some(e))?;
+            damage.map_or(Ok(()), |e| add(&dir, Err(e)))?;
+            for part in parts {
                 add(&part.path, verified(run, &part.path, dir == root.join("metrics")))?;
             }
         }
     }
-    for missing in missing_rows(run).into_iter().chain(missing_tables(run)).chain(missing_record(run)) {
-        let path = missing.damaged_file().unwrap_or(run.path()).to_owned();
-        add(&path, Err(missing))?;
-    }
-    // Files without a checksum are named only if they cannot be read.
-    for (path, error) in unreadable(run).into_iter().chain(unreadable_records(run)) {
+    // Files without a checksum are named only if they cannot be read, or lack something.
+    let unreadable = unreadable(run).into_iter().chain(unreadable_records(run));
+    let missing = missing_rows(run).into_iter().chain(missing_tables(run)).chain(missing_files(run));
+    for error in unreadable.chain(missing) {
+        let path = error.damaged_file().unwrap_or(run.path()).to_owned();
         add(&path, Err(error))?;
     }
     Ok(checked)
@@ -127,37 +136,40 @@ fn try_check(run: &RunDir) -> Result<Vec<Checked>> {
 /// Returns how many files of a run are damaged or missing, as far as can be told without reading one of them.
 pub fn damaged_files(view: &View) -> usize {
     let known = known_damage(&view.dir).unwrap_or_default().len();
-    let lacks_all = || {
-        view.status.rows > Some(0)
-            && list_parts(&view.dir, &view.dir.metrics()).is_ok_and(|parts| parts.is_empty())
-            && is_at_rest(&view.dir, &view.status)
-    };
-    if known == 0 { usize::from(lacks_all()) } else { known }
+    if known > 0 || !is_at_rest(&view.dir, &view.status) {
+        return known;
+    }
+    let has_rows = list_parts(&view.dir, &view.dir.metrics()).is_ok_and(|parts| !parts.is_empty());
+    let held = view.status.holds.as_ref();
+    let lacking = |held: &Holdings| held.missing_files(&view.dir).len() + held.missing_parts(&view.dir).len();
+    usize::from(view.status.rows > Some(0) && !has_rows) + held.map_or(0, lacking)
 }
 
 /// Returns the damage of a run: what is known, what a reader has `found`, and rows that are missing. What is new is recorded,
-/// so that lists know it, if the run is this user's own and nobody is at work on it.
+/// so that lists know it, if the run is this user's own, nobody is at work on it, and its disk takes it.
 ///
 /// # Errors
-/// A file that is not damaged cannot be read or written.
+/// A file that is not damaged cannot be read.
 pub fn damage_of(view: &View, found: &[StoreError]) -> Result<Vec<Damage>> {
     let run = &view.dir;
     let mut missing = missing_tables(run);
     missing.extend(of_status(run, &view.status));
     missing.extend(check_events(run).err().filter(StoreError::is_damage));
+    missing.extend(missing_files(run));
+    missing.extend(read_status(run).err().filter(StoreError::is_damage));
     let found: Vec<&StoreError> = found.iter().filter(|e| e.is_damage()).chain(&missing).collect();
     let mut damage = known_damage(run)?;
-    let record = view.certain && view.state.is_final() && inside::is_own(run);
-    let _turn =
-        (record && !found.is_empty()).then(|| inside::take_turn(run)).transpose().at("lock", run.path())?;
+    let record = view.certain && view.state.is_final() && inside::is_own(run) && !found.is_empty();
+    // What cannot be recorded, as on a full disk, is found again.
+    let turn = record.then(|| inside::take_turn(run).ok()).flatten();
     for error in found {
         let path = error.damaged_file().unwrap_or(run.path());
         let file = path.strip_prefix(run.path()).unwrap_or(path).to_owned();
         if damage.iter().any(|known| known.file == file) {
             continue;
         }
-        if record {
-            tell(run, path, None, error)?;
+        if turn.is_some() {
+            tell(run, path, None, error).ok();
         }
         damage.push(Damage { time: Timestamp::now(), file, kept: None, message: error.what() });
     }

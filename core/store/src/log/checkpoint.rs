@@ -101,12 +101,12 @@ pub(crate) fn list(run: &RunDir) -> Vec<(Checkpoint, Record)> {
     found
 }
 
-/// Returns the records of checkpoints that cannot be understood, with the reason: such checkpoints are not listed.
-pub(crate) fn unreadable_records(run: &RunDir) -> Vec<(PathBuf, StoreError)> {
+/// Returns what is wrong with records of checkpoints that cannot be understood: such checkpoints are not listed.
+pub(crate) fn unreadable_records(run: &RunDir) -> Vec<StoreError> {
     let names = names(run, &run.checkpoints()).unwrap_or_default().into_iter();
     let dirs = names.filter(|name| name.starts_with("step-")).map(|name| run.checkpoints().join(name));
-    let errors = dirs.filter_map(|dir| Some((dir.join(RECORD), read_record(run, &dir).err()?)));
-    errors.filter(|(_, error)| !error.is_gone()).collect()
+    let errors = dirs.filter_map(|dir| read_record(run, &dir).err());
+    errors.filter(|error| !error.is_gone()).collect()
 }
 
 fn read_record(run: &RunDir, dir: &Path) -> Result<Record> {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::disk::inside;
-use crate::error::{IoContext as _, Result};
+use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::run_dir::RunDir;
 use crate::sealed::file::Sealed;
 
@@ -80,6 +80,17 @@ pub(crate) fn list_segments(run: &RunDir, dir: &Path) -> Result<Vec<(u32, PathBu
         names(run, dir)?.into_iter().filter_map(|n| Some((parse_segment(&n)?, dir.join(n)))).collect();
     segments.sort();
     Ok(segments)
+}
+
+/// Returns what was listed; nothing of a folder that is damaged, which is told to `damaged`.
+pub(crate) fn or_none<T>(listed: Result<Vec<T>>, damaged: impl FnOnce(StoreError)) -> Result<Vec<T>> {
+    match listed {
+        Err(e) if e.is_damage() => {
+            damaged(e);
+            Ok(Vec::new())
+        }
+        listed => listed,
+    }
 }
 
 /// Lists the names in a folder; none if it does not exist.

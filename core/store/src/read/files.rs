@@ -7,7 +7,7 @@ use crate::folder::damage::known_damage;
 use crate::folder::run_dir::RunDir;
 use crate::folder::view::has_journal;
 use crate::log::merge::list_pending;
-use crate::log::part::list_parts;
+use crate::log::part::{list_parts, or_none};
 use crate::read::missing::missing_rows;
 use crate::read::table::open_parts;
 use crate::sealed::file::Sealed;
@@ -20,8 +20,10 @@ use crate::sealed::metrics::checked;
 /// The folder cannot be listed.
 pub fn metric_files(run: &RunDir) -> Result<Option<Vec<PathBuf>>> {
     let dir = run.metrics();
-    let parts = list_parts(run, &dir)?;
-    let whole = !has_journal(run)
+    let mut is_folder = true;
+    let parts = or_none(list_parts(run, &dir), |_| is_folder = false)?;
+    let whole = is_folder
+        && !has_journal(run)
         && !list_pending(run, &dir)
         && known_damage(run)?.is_empty()
         && missing_rows(run).is_none()

@@ -6,6 +6,7 @@ use crate::disk::inside;
 use crate::error::{Result, StoreError};
 use crate::folder::damage::{Damage, known_damage};
 use crate::folder::events::{Event, read_events};
+use crate::folder::holdings::Holdings;
 use crate::folder::run_dir::RunDir;
 use crate::folder::status::{State, Status, read_status};
 use crate::log::checkpoint::table_boundaries;
@@ -36,9 +37,14 @@ pub(crate) fn of_status(run: &RunDir, status: &Status) -> Option<StoreError> {
 
 /// Returns what is wrong with the tables of an ended run of which files are missing, as far as it can be told.
 pub fn missing_tables(run: &RunDir) -> Vec<StoreError> {
+    let Some(status) = read_status(run).ok().filter(|status| is_at_rest(run, status)) else {
+        return Vec::new();
+    };
+    if let Some(held) = status.holds {
+        return held.missing_parts(run);
+    }
     // A resume sets rows of tables aside.
-    let was_set_back = names(run, &run.superseded()).is_ok_and(|times| !times.is_empty());
-    if was_set_back || !read_status(run).is_ok_and(|status| is_at_rest(run, &status)) {
+    if names(run, &run.superseded()).is_ok_and(|times| !times.is_empty()) {
         return Vec::new();
     }
     let tables = names(run, &run.tables()).unwrap_or_default().into_iter();
@@ -52,26 +58,45 @@ pub fn missing_tables(run: &RunDir) -> Vec<StoreError> {
     missing.collect()
 }
 
+/// Returns what is wrong with other files of an ended run: they are missing, or shorter than they were then.
+pub fn missing_files(run: &RunDir) -> Vec<StoreError> {
+    let held = held(run).map(|held| held.missing_files(run)).unwrap_or_default();
+    let record =
+        missing_record(run).filter(|lost| held.iter().all(|e| e.damaged_file() != lost.damaged_file()));
+    held.into_iter().chain(record).collect()
+}
+
+/// Like [`missing_files`], of one of them.
+pub(crate) fn missing_file(run: &RunDir, path: &Path) -> Option<StoreError> {
+    held(run)?.missing_of(run, path)
+}
+
+/// What the folder of a run at rest is to hold, as far as it is known.
+fn held(run: &RunDir) -> Option<Holdings> {
+    read_status(run).ok().filter(|status| is_at_rest(run, status))?.holds
+}
+
 /// Returns the file of an ended run that tells how it went, if it is missing or has lost all of that.
-pub(crate) fn missing_record(run: &RunDir) -> Option<StoreError> {
+fn missing_record(run: &RunDir) -> Option<StoreError> {
     let events = read_events(run).ok()?;
     let any = |of: fn(State) -> bool| {
         events.iter().any(|line| matches!(line.event, Event::State { state, .. } if of(state)))
     };
+    let has = |path: &Path| inside::exists(run, path);
     let path = match read_status(run) {
-        Err(e) if e.is_gone() && any(State::is_final) => run.status(),
-        // What another program wrote has no lock.
-        Ok(status) if !any(|_| true) && is_at_rest(run, &status) && inside::exists(run, &run.lock()) => {
-            run.events()
+        // A run that gradtop starts has all of them from the beginning.
+        Err(e) if e.is_gone() && (any(State::is_final) || has(&run.manifest()) && has(&run.lock())) => {
+            run.status()
         }
+        // What another program wrote has no lock.
+        Ok(status) if !any(|_| true) && is_at_rest(run, &status) && has(&run.lock()) => run.events(),
         _ => return None,
     };
-    let message =
-        if inside::exists(run, &path) { "it does not say how the run ended" } else { "it is missing" };
+    let message = if has(&path) { "it does not say how the run ended" } else { "it is missing" };
     Some(StoreError::Damaged { path, message: message.to_owned() })
 }
 
-/// Says how many parts of a table are missing. They are numbered from 1, up to at least those that checkpoints include.
+/// Says how many parts of a table are missing where no status counts them. They are numbered from 1, up to at least those that checkpoints include.
 fn missing_parts(run: &RunDir, table: &str, dir: &Path) -> Option<String> {
     let parts = list_parts(run, dir).ok()?;
     let last = parts.iter().map(|part| part.last).chain(table_boundaries(run, table)).max()?;

@@ -11,10 +11,10 @@ use crate::error::{IoContext as _, Result, StoreError};
 use crate::folder::run_dir::RunDir;
 use crate::log::journal::JournalReader;
 use crate::log::merge::list_pending;
-use crate::log::part::{list_parts, list_segments};
+use crate::log::part::{list_parts, list_segments, or_none};
 use crate::log::rows::Rows;
 use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
-use crate::read::missing::missing_rows;
+use crate::read::missing::{missing_file, missing_rows};
 use crate::sealed::file::Sealed;
 use crate::sealed::reader::PartReader;
 
@@ -87,22 +87,13 @@ impl Snapshot {
     fn try_open(run: &RunDir) -> Result<Option<Self>> {
         let mut sources = Vec::new();
         let mut journals = Vec::new();
-        match list_segments(run, &run.journal()) {
-            Err(e) if e.is_damage() => sources.push((0, Source::Damaged(e))),
-            segments => {
-                for (number, _) in segments? {
-                    let journal = JournalReader::open(run, number).map(Source::Journal);
-                    journals.push((number, Source::or_damaged(journal)?));
-                }
-            }
+        let segments = list_segments(run, &run.journal());
+        for (number, _) in or_none(segments, |e| sources.push((0, Source::Damaged(e))))? {
+            let journal = JournalReader::open(run, number).map(Source::Journal);
+            journals.push((number, Source::or_damaged(journal)?));
         }
-        let listed = match list_parts(run, &run.metrics()) {
-            Err(e) if e.is_damage() => {
-                sources.push((0, Source::Damaged(e)));
-                Vec::new()
-            }
-            listed => listed?,
-        };
+        let parts = list_parts(run, &run.metrics());
+        let listed = or_none(parts, |e| sources.push((0, Source::Damaged(e))))?;
         for part in &listed {
             let file = inside::open(run, &part.path).at("open", &part.path);
             let source = Source::or_damaged(file.map(|file| Source::Part(part.path.clone(), file)))?;
@@ -261,7 +252,11 @@ fn read(
 /// The log cannot be read.
 pub fn series_keys(run: &RunDir) -> Result<Vec<(SeriesKey, Option<String>)>> {
     let mut file = series_file(run)?;
-    if file.missing || file.is_torn || file.damage(run).is_some() {
+    if file.missing
+        || file.is_torn
+        || file.damage(run).is_some()
+        || missing_file(run, &run.series()).is_some()
+    {
         for key in sealed_keys(run)? {
             file.table.intern(&key, None);
         }

@@ -10,7 +10,7 @@ use crate::folder::run_dir::RunDir;
 use crate::folder::view::has_journal;
 use crate::log::journal::JournalReader;
 use crate::log::merge::list_pending;
-use crate::log::part::{list_parts, list_segments, names};
+use crate::log::part::{list_parts, list_segments, names, or_none};
 use crate::log::rows::Rows;
 use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
 use crate::read::missing::missing_rows;
@@ -271,7 +271,7 @@ impl Tailer {
 
     /// A resume sets rows aside, so start again.
     fn notice_resume(&mut self) -> Result<()> {
-        let count = names(&self.run, &self.run.superseded())?.len();
+        let count = or_none(names(&self.run, &self.run.superseded()), drop)?.len();
         let before = self.superseded.replace(count);
         if before.is_some_and(|b| b != count) {
             self.restarts += 1;
@@ -431,8 +431,8 @@ impl Tailer {
 
     fn try_next_source(&mut self) -> Result<Option<Source>> {
         // Journals first: one that is sealed before the parts are listed is then found as a part.
-        let journals = list_segments(&self.run, &self.run.journal())?;
-        let parts = list_parts(&self.run, &self.run.metrics())?;
+        let journals = or_none(list_segments(&self.run, &self.run.journal()), |e| self.note(e))?;
+        let parts = or_none(list_parts(&self.run, &self.run.metrics()), |e| self.note(e))?;
         if list_pending(&self.run, &self.run.metrics()) {
             return Ok(None);
         }

@@ -140,7 +140,8 @@ fn check(files: &Files, written: &[SeriesData], what: &str) {
     outline(&run, |_| true).unwrap();
     let names =
         gradtop_store::check(&run).unwrap().into_iter().filter(|c| matches!(c.content, Content::Damaged(_)));
-    assert_eq!(names.count() > 0, !damaged.is_empty(), "{what}: checked");
+    let names: Vec<_> = names.collect();
+    assert_eq!(!names.is_empty(), !damaged.is_empty(), "{what}: checked {names:?} {damaged:?}");
     recover(&run, &RunLock::acquire(&run).unwrap()).unwrap();
     let (again, _) = read_series_around_damage(&run, |_| true).unwrap();
     assert_true(&again, &read, &format!("{what}: recovered"));

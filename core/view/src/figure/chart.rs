@@ -255,8 +255,7 @@ impl Pen<'_> {
                 let drawn = self.line(line, plot.map(|plot| (plot, axis.scale)), last, at_cursor);
                 marks.extend(drawn.into_iter().map(|(front, mark)| ((front, *at), mark)));
             }
-            let (name, unit) = (line.name.clone(), line.unit.clone());
-            infos.push(LineInfo { name, paint, marker, last, at_cursor, hidden, axis, unit });
+            infos.push(LineInfo { name: line.name.clone(), paint, marker, last, at_cursor, hidden, axis });
         }
         (infos, marks)
     }
@@ -265,7 +264,6 @@ impl Pen<'_> {
         Mark {
             name: Some(line.name.clone()),
             last,
-            unit: line.unit.clone(),
             side: line.side,
             counted: Some(line.counts(self.view.zoom_x)),
             origins,
@@ -387,9 +385,7 @@ fn title(sources: &[Source<'_>], subject: Subject<'_>, ascii: bool) -> String {
             }
         }
         Subject::Metric(name) => {
-            let mut units = sources.iter().flat_map(|s| s.data.of_metric(name)).map(|s| s.unit());
-            let first = units.next().flatten();
-            let unit = first.filter(|_| units.all(|unit| unit == first));
+            let unit = sources.iter().find_map(|s| s.data.of_metric(name).find_map(|s| s.unit()));
             // Bytes are displayed as kB, MB or GB with each number.
             let unit = unit.filter(|u| !u.is_empty() && *u != "B");
             unit.map_or_else(|| name.to_owned(), |unit| format!("{name} [{unit}]"))
@@ -442,7 +438,7 @@ fn cleaned(mut figure: gradtop_chart::Figure) -> gradtop_chart::Figure {
             axis.categories.iter_mut().for_each(safe);
         }
         for mark in &mut chart.marks {
-            mark.name.iter_mut().chain(&mut mark.unit).for_each(safe);
+            mark.name.iter_mut().for_each(safe);
             mark.shape.words_mut().for_each(safe);
         }
     }

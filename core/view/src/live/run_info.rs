@@ -89,7 +89,7 @@ impl RunInfo {
             changed |= self.set_keys(&gradtop_store::series_keys(run)?);
         }
         let figure_file = version(run, &run.figures());
-        if figure_file != self.figure_file {
+        if first || figure_file != self.figure_file {
             self.figure_file = figure_file;
             // Metrics are drawn even if figures are invalid.
             let (figures, wrong) = match figures::read(run) {
