@@ -98,7 +98,7 @@ impl Chart {
     fn value_words(&self, mark: &Mark, domain: &domain::Domain) -> Option<String> {
         let span = domain.vertical(mark.side);
         let axis = Axis { range: Some((span.low, span.high)), ..self.axis(mark.side).clone() };
-        mark.last.map(|last| axis.words(last))
+        mark.last.map(|last| mark.measured(axis.words(last)))
     }
 
     /// Says what the values beside names are, if there are any.
@@ -237,6 +237,14 @@ impl Axis {
     }
 }
 
+/// Adds a unit, if there is one, to a value in words.
+pub fn with_unit(value: String, unit: Option<&str>) -> String {
+    match unit {
+        Some(unit) => value + " " + unit,
+        None => value,
+    }
+}
+
 /// Returns whether a label already contains the unit as a word: `cross entropy, nats`.
 fn says(label: &str, unit: &str) -> bool {
     label == unit || label.split([' ', ',', '(', ')', '[', ']']).any(|word| word == unit)
@@ -259,6 +267,8 @@ pub struct Mark {
     pub name: Option<String>,
     /// A value to display beside the name: the last one, or that at the cursor.
     pub last: Option<f64>,
+    /// The unit of that value, if its axis has none since those of others differ.
+    pub unit: Option<String>,
     /// Its colour.
     pub paint: Paint,
     /// The number of its marker, which identifies it without colour.
@@ -281,6 +291,7 @@ impl Mark {
         Self {
             name: None,
             last: None,
+            unit: None,
             paint,
             marker,
             side: Side::Left,
@@ -289,6 +300,11 @@ impl Mark {
             shape,
             origins: Vec::new(),
         }
+    }
+
+    /// Adds the unit to a value in words.
+    fn measured(&self, value: String) -> String {
+        with_unit(value, self.unit.as_deref())
     }
 
     /// Returns what a point is of, unless it is of a value logged at its x.

@@ -364,7 +364,7 @@ fn entry_width(chart: &Chart, mark: &Mark, detail: Detail, name: &str) -> usize 
 
 fn value(chart: &Chart, mark: &Mark, v: f64, detail: Detail) -> String {
     let axis = chart.axis(mark.side);
-    if detail == Detail::Brief { axis.brief(v) } else { axis.steady(v) }
+    mark.measured(if detail == Detail::Brief { axis.brief(v) } else { axis.steady(v) })
 }
 
 #[cfg(test)]

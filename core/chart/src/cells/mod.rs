@@ -174,7 +174,7 @@ pub fn chart(chart: &Chart, (width, height): (usize, usize), look: Theme, title:
 /// If there is no room for a chart, lists the last value of each series instead.
 fn latest(canvas: &mut Canvas, chart: &Chart, ascii: bool) {
     let (width, height) = (canvas.width(), canvas.height());
-    let value = |m: &'_ Mark| Some((m.name.clone()?, chart.axis(m.side).words(m.last?)));
+    let value = |m: &'_ Mark| Some((m.name.clone()?, m.measured(chart.axis(m.side).words(m.last?))));
     let values: Vec<(String, String)> = chart.marks.iter().filter_map(value).collect();
     let titled = usize::from(height > 1 || values.is_empty());
     if titled > 0 {

@@ -218,6 +218,7 @@ fn the_legend_says_what_its_values_are_with_the_digits_of_the_axis() {
     let two = words(vec![line("a", 0.5), line("b", 2.0)]);
     assert!(two.contains(">0.5<") && two.contains(">(last values)<"), "{two}");
     assert!(!words(vec![Mark { last: None, ..line("a", 0.5) }]).contains("(last"));
+    assert!(words(vec![Mark { unit: Some("ms".into()), ..line("a", 0.5) }]).contains(">0.5 ms<"));
 }
 
 #[test]

@@ -486,6 +486,10 @@ fn no_run_decides_for_another_what_its_metric_is() {
             let shown = chart.lines.iter().find(|line| line.name == groups[0].name).unwrap();
             assert_eq!(shown.last, mine.values[0], "the chart has the mean of the table");
             assert_eq!(chart.chart.y.unit.as_deref(), last.unit.as_deref());
+            let own = a.unit.as_deref().filter(|_| units);
+            let mark =
+                chart.chart.marks.iter().find(|mark| mark.name.as_ref() == Some(&groups[0].name)).unwrap();
+            assert_eq!((shown.unit.as_deref(), mark.unit.as_deref()), (own, own), "each value has its own");
             assert_eq!(chart.chart.notes.iter().any(|note| note.starts_with("units differ")), units);
             let together = RunGroup { name: "both".to_owned(), members: vec![0, 1], look: groups[0].look };
             let both = ComparisonTable::new(&pair, &[together], &["loss".to_owned()]).rows.remove(0);

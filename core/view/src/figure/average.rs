@@ -113,7 +113,7 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], average: Average) {
         }
         out.places += 1;
         out.partial += usize::from(missing && !values.is_empty());
-        let here = match summary(&mut values, average) {
+        let here = match summary(&mut values, average.over([low])) {
             Some((middle, ..)) => (middle, low, high),
             None => (odd, odd, odd),
         };

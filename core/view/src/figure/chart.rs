@@ -255,7 +255,8 @@ impl Pen<'_> {
                 let drawn = self.line(line, plot.map(|plot| (plot, axis.scale)), last, at_cursor);
                 marks.extend(drawn.into_iter().map(|(front, mark)| ((front, *at), mark)));
             }
-            infos.push(LineInfo { name: line.name.clone(), paint, marker, last, at_cursor, hidden, axis });
+            let (name, unit) = (line.name.clone(), line.unit.clone());
+            infos.push(LineInfo { name, paint, marker, last, at_cursor, hidden, axis, unit });
         }
         (infos, marks)
     }
@@ -264,6 +265,7 @@ impl Pen<'_> {
         Mark {
             name: Some(line.name.clone()),
             last,
+            unit: line.unit.clone(),
             side: line.side,
             counted: Some(line.counts(self.view.zoom_x)),
             origins,
@@ -385,7 +387,9 @@ fn title(sources: &[Source<'_>], subject: Subject<'_>, ascii: bool) -> String {
             }
         }
         Subject::Metric(name) => {
-            let unit = sources.iter().find_map(|s| s.data.of_metric(name).find_map(|s| s.unit()));
+            let mut units = sources.iter().flat_map(|s| s.data.of_metric(name)).map(|s| s.unit());
+            let first = units.next().flatten();
+            let unit = first.filter(|_| units.all(|unit| unit == first));
             // Bytes are displayed as kB, MB or GB with each number.
             let unit = unit.filter(|u| !u.is_empty() && *u != "B");
             unit.map_or_else(|| name.to_owned(), |unit| format!("{name} [{unit}]"))
@@ -438,7 +442,7 @@ fn cleaned(mut figure: gradtop_chart::Figure) -> gradtop_chart::Figure {
             axis.categories.iter_mut().for_each(safe);
         }
         for mark in &mut chart.marks {
-            mark.name.iter_mut().for_each(safe);
+            mark.name.iter_mut().chain(&mut mark.unit).for_each(safe);
             mark.shape.words_mut().for_each(safe);
         }
     }

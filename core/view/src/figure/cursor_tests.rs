@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::{Origin, Shape};
-use gradtop_store::{Average, SeriesKey};
+use gradtop_store::{MetricInfo, SeriesKey};
 
 use super::chart::build;
 use super::chart_tests::{built, curve, key, of_steps};
@@ -56,10 +56,11 @@ fn the_cursor_stands_on_what_was_logged_and_says_which_steps() {
         let built = at(x);
         assert_eq!(built.cursor.map(|c| c.x), Some(f64::from(step)), "{x}");
         let cursor = built.lines[0].at_cursor.unwrap();
-        assert_eq!((cursor.raw, cursor.words()), (value, format!("step {step}")));
+        let words = format!("step {step}");
+        assert_eq!((cursor.raw, cursor.words()), (value, words.clone()));
         assert_eq!(
             Cursor::words(&built.lines),
-            Some([format!("step {step}"), format!("step {step}"), step.to_string()])
+            Some([&words, &words, &words, &step.to_string()].map(String::clone))
         );
     }
     // A key takes it to the next one, however far that is, and not beyond the last.
@@ -98,18 +99,35 @@ fn several_values_at_the_cursor_are_said() {
     let view = ChartView { cursor: Some(10_000.0), ..ChartView::default() };
     let at = built(&close, &view, 80).lines[0].at_cursor.unwrap();
     assert_eq!((at.raw, at.words()), (4.5, "mean of 2 series with 3 values, steps 9999–10000".to_owned()));
-    // The geometric mean of these would be that of their means, not of all values.
-    let geometric = CursorValue { average: Average::GeometricMean, ..at };
-    assert_eq!(geometric.words(), "geometric mean of 2 means of 3 values, steps 9999–10000");
-    assert_eq!(geometric.mean_in_short().as_deref(), Some("geometric of means"));
-    let partly = CursorValue { members: (2, 3), ..geometric };
-    assert_eq!(partly.words(), "geometric mean of means of 2 of 3 series with 3 values, steps 9999–10000");
     let values: Vec<(i64, f64)> = (0..2000).map(|i| (i, if i < 1990 { 1.0 } else { f64::NAN })).collect();
     let data = run(vec![of_steps(None, &values)]);
     let built = built(&data, &ChartView { cursor: Some(1989.0), ..ChartView::default() }, 80);
     let at = built.lines[0].at_cursor.unwrap();
     assert_eq!((at.raw, at.n < at.all), (1.0, true));
     assert_eq!(at.words(), format!("mean of {} of {}, steps {}–{}", at.n, at.all, at.steps.0, at.steps.1));
+}
+
+/// However many values of a logarithmic metric are in a column, kept one by one or not: of one series, and of several.
+#[test]
+fn the_mean_of_a_logarithmic_metric_is_geometric_over_steps_as_over_trials() {
+    let value = |trial: i32, step: i64| 10f64.powi(-6 * (step % 2) as i32 - trial);
+    let info = MetricInfo { name: "loss".into(), log: true, ..MetricInfo::default() };
+    for (trials, steps) in [(1, 1000), (3, 1000), (3, 30_000)] {
+        let of = |trial| {
+            let values: Vec<_> = (0..steps).map(|step| (step, value(trial, step))).collect();
+            of_steps(Some(trial), &values)
+        };
+        let data = RunData { metrics: vec![info.clone()].into(), ..run((0..trials).map(of).collect()) };
+        let view = ChartView { cursor: Some(steps as f64 / 2.0), ..ChartView::default() };
+        let at = built(&data, &view, 80).lines[0].at_cursor.unwrap();
+        let logs =
+            (0..trials).flat_map(|trial| (at.steps.0..=at.steps.1).map(move |s| value(trial, s).log10()));
+        let all: Vec<f64> = logs.collect();
+        let mean = 10f64.powf(all.iter().sum::<f64>() / all.len() as f64);
+        assert!((at.raw / mean - 1.0).abs() < 1e-9, "{at:?}: {mean}");
+        let (first, last) = at.steps;
+        assert_eq!(at.words(), format!("geometric mean of {}, steps {first}–{last}", all.len()));
+    }
 }
 
 #[test]
@@ -127,7 +145,7 @@ fn lines_of_other_steps_say_theirs() {
     assert_eq!(built.lines[1].at_cursor.unwrap().raw, 13.0);
     assert_eq!(
         Cursor::words(&built.lines),
-        Some(["step 130".into(), "step 130".into(), "130".into()]),
+        Some(["step 130", "step 130", "step 130", "130"].map(str::to_owned)),
         "of what lies there"
     );
 }
@@ -144,7 +162,7 @@ fn beyond_the_end_of_a_line_the_cursor_tells_its_own_step() {
         Arc::new(SeriesSnapshot { key: Arc::new(key), ..SeriesSnapshot::clone(series) })
     };
     let both = built(&run(vec![named(&ended, "a"), named(&whole, "b")]), &view, 80);
-    assert_eq!(both.chart.cursor.as_ref().unwrap().words, ["step 1000", "step 1000", "1000"]);
+    assert_eq!(both.chart.cursor.as_ref().unwrap().words, ["step 1000", "step 1000", "step 1000", "1000"]);
     let words: Vec<_> = both.lines.iter().map(|l| l.at_cursor.unwrap().words()).collect();
     assert_eq!(words, ["last, step 100", "step 1000"]);
     let shown: Vec<_> = both.chart.marks.iter().map(|mark| mark.last).collect();
@@ -189,7 +207,7 @@ fn a_cursor_on_different_steps_tells_their_range() {
     let (first, last) = steps.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap();
     assert_eq!(
         Cursor::words(&built.lines),
-        Some([format!("steps {first}–{last}"), format!("steps {first}–{last}"), format!("{first}–{last}")])
+        Some(["mean, steps ", "mean, steps ", "steps ", ""].map(|words| format!("{words}{first}–{last}")))
     );
 }
 

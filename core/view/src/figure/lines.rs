@@ -141,8 +141,8 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
         let around = if is_here { column } else { plot.column(nearest) };
         found.retain(|(_, r)| r.touches(around));
     }
-    let average = line.average.over(found.iter().map(|(_, r)| r.value));
-    let raw = average.of_finite(found.iter().map(|(_, r)| r.value))?;
+    let average = line.average.over(found.iter().map(|(_, r)| r.min));
+    let raw = average.of_finite(found.iter().map(|(_, r)| r.mean(average)))?;
     // Non-finite values are not part of an average of finite ones.
     let counted = || found.iter().map(|(_, r)| r).filter(|r| r.value.is_finite() == raw.is_finite());
     let low = counted().map(|r| r.min).fold(f64::NAN, f64::min);
@@ -150,9 +150,9 @@ pub(super) fn value_at(line: &Line<'_>, x: f64, plot: &Plot, values: Values) -> 
     let n = counted().map(|r| r.n).sum();
     let even = counted().map(|r| r.n).min() == counted().map(|r| r.n).max();
     let series = counted().count();
-    // Within a column of dots, the values of one series have their arithmetic mean.
-    let average = if series == 1 { Average::Mean } else { average };
-    let plain = n == series as u64 || even && average == Average::Mean;
+    // Within a column of dots, the values of one series have no median.
+    let average = if series == 1 && average == Average::Median { Average::Mean } else { average };
+    let plain = n == series as u64 || even && average != Average::Median;
     let series = (!plain).then_some(series);
     let all = found.iter().map(|(_, r)| r.all).sum();
     let steps = found.iter().map(|(_, r)| r.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
@@ -201,7 +201,7 @@ pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, values: Values
     }
     let gaps = line.members.first().map(|m| m.gaps(plot)).unwrap_or_default();
     let mean = |values| {
-        let rows: Vec<Vec<Row>> = line.members.iter().map(|m| m.rows(plot, values)).collect();
+        let rows: Vec<Vec<Row>> = line.members.iter().map(|m| m.rows(plot, values, line.average)).collect();
         averaged(&rows, line.average).interrupted(&gaps)
     };
     let raw = mean(Values::Logged);
@@ -297,7 +297,7 @@ fn within(x: f64, (from, to): (f64, f64)) -> Option<Origin> {
 /// Returns the points of one series: its samples or, if there are many, the extremes of each column of dots.
 fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, values: Values) -> Points {
     let gaps = member.gaps(plot);
-    let mut rows = if member.is_exact(plot) { member.rows(plot, values) } else { Vec::new() };
+    let mut rows = if member.is_exact(plot) { member.rows(plot, values, Average::Mean) } else { Vec::new() };
     if rows.iter().filter(|r| plot.x.low <= r.x && r.x <= plot.x.high).count() > 2 * plot.dots {
         rows = extremes(&rows, plot, y);
     }

@@ -2,6 +2,7 @@
 
 use gradtop_chart::ValueCount;
 use gradtop_chart::scale::{Scale, Span};
+use gradtop_store::Average;
 
 use super::prepared::Plot;
 use crate::live::columns::{ColumnGrid, Columns};
@@ -118,9 +119,10 @@ impl Member<'_> {
         self.series.extent(self.place.kind).is_none_or(|(low, high)| from <= low && high <= to)
     }
 
-    /// Returns its samples around the visible range, or its buckets if it is thinned.
-    pub(super) fn rows(&self, plot: &Plot, values: Values) -> Vec<Row> {
-        let rows = self.series.rows(self.place.kind, self.own_range((plot.x.low, plot.x.high)), values);
+    /// Returns its samples around the visible range, or the means of its buckets if it is thinned.
+    pub(super) fn rows(&self, plot: &Plot, values: Values, average: Average) -> Vec<Row> {
+        let range = self.own_range((plot.x.low, plot.x.high));
+        let rows = self.series.rows(self.place.kind, range, values, average);
         let place = |x| self.place.common(x);
         rows.map(|row| Row { x: place(row.x), span: (place(row.span.0), place(row.span.1)), ..row }).collect()
     }
@@ -137,14 +139,14 @@ impl Member<'_> {
 
     /// Returns all samples, or its buckets if it is thinned.
     pub(super) fn whole(&self) -> Vec<Row> {
-        self.series.rows(self.place.kind, WHOLE, Values::Logged).collect()
+        self.series.rows(self.place.kind, WHOLE, Values::Logged, Average::Mean).collect()
     }
 
     /// Returns the samples in a range of the common axis, or its buckets there; all if there is no range.
     pub(super) fn within(&self, x: Option<(f64, f64)>) -> Vec<Row> {
         let Some(x) = x else { return self.whole() };
         let (low, high) = self.own_range(x);
-        let rows = self.series.rows(self.place.kind, (low, high), Values::Logged);
+        let rows = self.series.rows(self.place.kind, (low, high), Values::Logged, Average::Mean);
         rows.filter(|row| low <= row.x && row.x <= high).collect()
     }
 

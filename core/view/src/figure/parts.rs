@@ -38,6 +38,8 @@ pub(super) struct Line<'a> {
     pub(super) side: Side,
     pub(super) colour: Option<Paint>,
     pub(super) hidden: bool,
+    /// The unit of its values, where the axis has none since those of other lines differ.
+    pub(super) unit: Option<String>,
 }
 
 /// How a line of a metric is drawn.
@@ -148,6 +150,13 @@ impl<'a> Part<'a> {
     }
 
     pub(super) fn line(&self) -> Option<&Line<'a>> {
+        match self {
+            Part::Line(line) => Some(line),
+            Part::Shape(_) => None,
+        }
+    }
+
+    pub(super) fn line_mut(&mut self) -> Option<&mut Line<'a>> {
         match self {
             Part::Line(line) => Some(line),
             Part::Shape(_) => None,

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_chart::scale::Scale;
-use gradtop_chart::{Axis, Chart};
+use gradtop_chart::{Axis, Chart, Side};
 use gradtop_store::figures::{self, Mark, MarkAxis, MarkKind, MarkX, OneOrMany, Panel};
 use gradtop_store::{Average, Declared, SeriesKey};
 
@@ -65,6 +65,20 @@ pub(super) fn plan<'a>(sources: &[Source<'a>], panel: &Panel, view: &ChartView) 
     if parts.iter().all(Part::is_rule) && chart.notes.is_empty() {
         chart.notes.push("nothing recorded for this yet".to_owned());
     }
+    for (side, axis) in [(Side::Left, Some(&chart.y)), (Side::Right, chart.y2.as_ref())] {
+        let units: Vec<&mut Option<String>> = parts
+            .iter_mut()
+            .filter_map(Part::line_mut)
+            .filter(|line| line.side == side)
+            .map(|line| &mut line.unit)
+            .collect();
+        let alike = units.windows(2).all(|pair| pair[0] == pair[1]);
+        if alike || axis.is_some_and(|axis| axis.unit.is_some()) {
+            for unit in units {
+                *unit = None;
+            }
+        }
+    }
     marks::dodge(&mut parts);
     Plan { chart, parts, x }
 }
@@ -123,6 +137,9 @@ fn of_metric<'a>(
     if all.len() > 1 {
         let names: Vec<&str> = all.iter().map(|unit| unit.as_deref().unwrap_or("none")).collect();
         made.notes.push(format!("units differ: {}", names.join(", ")));
+    }
+    for line in &mut lines {
+        line.unit = units(std::slice::from_ref(line), metric).pop_first().flatten();
     }
     for mixed in lines.extract_if(.., |line| units(std::slice::from_ref(line), metric).len() > 1) {
         made.notes.push(format!("{}: values in different units have no mean", mixed.name));
@@ -298,7 +315,7 @@ fn average(metric: &str, members: &[Member<'_>]) -> Average {
 fn units(lines: &[Line<'_>], metric: &str) -> BTreeSet<Option<String>> {
     let unit = |member: &Member<'_>| {
         let declared = member.run().info(metric).and_then(|info| info.unit.as_deref());
-        declared.or(member.series.unit()).map(str::to_owned)
+        declared.or(member.series.unit()).map(gradtop_host::text::clean).filter(|unit| !unit.is_empty())
     };
     lines.iter().flat_map(|line| &line.members).map(unit).collect()
 }
@@ -342,6 +359,7 @@ fn lines<'a>(
             members,
             side: side(mark),
             colour: colour(mark),
+            unit: None,
         }
     };
     groups.into_iter().map(line).collect()

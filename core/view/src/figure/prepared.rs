@@ -6,7 +6,7 @@ use crate::live::XAxis;
 use gradtop_chart::cells::Area;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::Span;
-use gradtop_chart::{Axis, Chart};
+use gradtop_chart::{Axis, Chart, with_unit};
 use gradtop_store::Average;
 
 /// Where the value of a line lies, seen from the cursor.
@@ -49,8 +49,7 @@ pub struct CursorValue {
 
 impl CursorValue {
     /// Describes which values these are: `step 12400`, `mean of 2, steps 19800–20000`, `1 of 2 series, step 70`,
-    /// `mean of 3 series with 4 values, steps 198–199`, `geometric mean of 3 means of 6 values, steps 193–194`, or `last, step
-    /// 9150`.
+    /// `mean of 3 series with 4 values, steps 198–199`, or `last, step 9150`.
     pub fn words(&self) -> String {
         let last = if self.nearness == Nearness::Ended { "last, " } else { "" };
         format!("{last}{}{}", self.average_in_words(), steps_in_words(self.steps))
@@ -73,16 +72,6 @@ impl CursorValue {
         Some(self.average).filter(|_| self.n > 1)
     }
 
-    /// Returns the same in a word or three: where each series has several values, it is the mean of their arithmetic means.
-    pub fn mean_in_short(&self) -> Option<String> {
-        let of = if self.is_of_means() { " of means" } else { "" };
-        Some(format!("{}{of}", self.mean()?.short()))
-    }
-
-    fn is_of_means(&self) -> bool {
-        self.average == Average::GeometricMean && self.series.is_some()
-    }
-
     /// Returns a shorter description: only the steps, whether they are the last, and of how many series if not of all.
     pub fn steps_text(&self) -> String {
         let (there, members) = self.members;
@@ -99,10 +88,6 @@ impl CursorValue {
         let of = if self.n == self.all { self.n.to_string() } else { format!("{} of {}", self.n, self.all) };
         let of = match self.series {
             _ if there < members && self.n == there as u64 => format!("{there} of {members} series"),
-            Some(series) if self.is_of_means() && there < members => {
-                format!("means of {series} of {members} series with {of} values")
-            }
-            Some(series) if self.is_of_means() => format!("{series} means of {of} values"),
             _ if there < members => format!("{there} of {members} series with {of} values"),
             Some(series) => format!("{series} series with {of} values"),
             None => of,
@@ -135,14 +120,22 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// Describes the values at the cursor: which they are if that is the same for all lines with values there, else the range of
-    /// their steps; in short that range; and without a word.
-    pub fn words(lines: &[LineInfo]) -> Option<[String; 3]> {
+    /// Describes the values at the cursor: which they are if that is the same for all lines with values there; in short their mean,
+    /// if all have that, and the range of their steps; that range; and without a word.
+    pub fn words(lines: &[LineInfo]) -> Option<[String; 4]> {
         let first = there(lines).next()?;
         let steps = there(lines).map(|at| at.steps).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
         let alike = there(lines).all(|at| at.has_same_description(&first));
-        let long = if alike { first.words() } else { steps_in_words(steps) };
-        Some([long, steps_in_words(steps), range_text(steps)])
+        let mean = Self::mean(lines).map(|mean| format!("{}, ", mean.short())).unwrap_or_default();
+        let short = mean + &steps_in_words(steps);
+        let long = if alike { first.words() } else { short.clone() };
+        Some([long, short, steps_in_words(steps), range_text(steps)])
+    }
+
+    /// Returns how the values at the cursor are averaged, if all are in one way.
+    pub fn mean(lines: &[LineInfo]) -> Option<Average> {
+        let first = there(lines).next()?.mean();
+        first.filter(|_| there(lines).all(|at| at.mean() == first))
     }
 
     /// Returns the values that most lines with values at the cursor have in common, or those of the first.
@@ -176,12 +169,24 @@ pub struct LineInfo {
     pub hidden: bool,
     /// The axis of its values.
     pub axis: Axis,
+    /// The unit of its values, if the axis has none since those of others differ.
+    pub unit: Option<String>,
 }
 
 impl LineInfo {
     /// Formats one of its values.
     pub fn words(&self, v: f64) -> String {
-        self.axis.words(v)
+        with_unit(self.axis.words(v), self.unit.as_deref())
+    }
+
+    /// Formats one of its values in as many columns while it changes.
+    pub fn steady(&self, v: f64) -> String {
+        with_unit(self.axis.steady(v), self.unit.as_deref())
+    }
+
+    /// Formats one of its values in few columns.
+    pub fn brief(&self, v: f64) -> String {
+        with_unit(self.axis.brief(v).trim().to_owned(), self.unit.as_deref())
     }
 }
 

@@ -80,9 +80,7 @@ pub struct Column {
     pub max: f64,
     /// The last value, see `first`.
     pub last: f64,
-    /// Sum of its finite values; a bucket across several columns is divided evenly.
-    pub sum: f64,
-    /// Number of its finite values, see `sum`.
+    /// Number of its finite values; a bucket across several columns is divided evenly.
     pub n: f64,
 }
 
@@ -100,7 +98,6 @@ impl Column {
             min_positive: b.min_positive,
             max: b.max,
             last: b.last,
-            sum: b.sum,
             n: f64::from(b.finite),
         }
     }
@@ -114,13 +111,7 @@ impl Column {
         self.min_positive = self.min_positive.min(next.min_positive);
         self.max = self.max.max(next.max);
         self.last = next.last;
-        self.sum += next.sum;
         self.n += next.n;
-    }
-
-    /// Returns the mean of its values.
-    pub fn mean(&self) -> f64 {
-        self.sum / self.n
     }
 
     /// Returns where its first and its last value were logged, as far as that is known.
@@ -296,7 +287,7 @@ impl Builder<'_> {
                     _ if at == d => ((last, last), b.last, b.last),
                     _ => ((f64::NAN, f64::NAN), share(at - c), share(at - c + 1)),
                 };
-                (column.sum, column.n) = (column.sum / many, column.n / many);
+                column.n /= many;
             }
             match self.segment.columns.last_mut() {
                 Some(same) if same.at == at => same.join(&column),

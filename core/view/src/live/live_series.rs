@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gradtop_store::{PageSummary, SeriesKey, Slice};
+use gradtop_store::{Average, PageSummary, SeriesKey, Slice};
 
 use super::pyramid::{Bucket, Pyramid, Rests, Sample, flag};
 use super::series::{Detail, SeriesSnapshot};
@@ -126,6 +126,7 @@ impl LiveSeries {
                 max: value(high),
                 min_positive: if low > 0.0 { value(low) } else { value(high).max(f64::MIN_POSITIVE) },
                 sum: value(mean) * f64::from(n),
+                log_sum: value(mean).ln() * f64::from(n),
                 n,
                 finite: if bounded { n } else { 0 },
                 flags: if bounded { 0 } else { flag::FIRST_NON_FINITE | flag::LAST_NON_FINITE },
@@ -187,17 +188,18 @@ impl LiveSeries {
         let levels = self.raw.levels();
         for b in levels.buckets() {
             // Exact if a bucket is one sample.
-            let value = smooth.ema.push_many(b.step, b.mean(), u64::from(b.finite));
+            let value = smooth.ema.push_many(b.step, b.mean(Average::Mean), u64::from(b.finite));
             let (first, last) = if b.finite > 0 { (value, value) } else { (f64::NAN, f64::NAN) };
             let positive = if value > 0.0 { first } else { f64::NAN };
-            let sum = if b.finite > 0 { value * f64::from(b.finite) } else { 0.0 };
+            let of_all = |value: f64| if b.finite > 0 { value * f64::from(b.finite) } else { 0.0 };
             smooth.pyramid.push_summary(Bucket {
                 first,
                 last,
                 min: first,
                 max: first,
                 min_positive: positive,
-                sum,
+                sum: of_all(value),
+                log_sum: of_all(value.ln()),
                 ..*b
             });
         }

@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use gradtop_store::Average;
+
 use super::XAxis;
 
 /// Number of buckets per chunk.
@@ -87,6 +89,8 @@ pub struct Bucket {
     pub min_positive: f64,
     /// Sum of the finite values.
     pub sum: f64,
+    /// Sum of their logarithms; not finite if one is 0 or less.
+    pub log_sum: f64,
     /// Number of samples.
     pub n: u32,
     /// Number of finite samples.
@@ -115,6 +119,7 @@ impl Bucket {
             max: v,
             min_positive: if v > 0.0 { v } else { f64::NAN },
             sum: if finite == 1 { v } else { 0.0 },
+            log_sum: if finite == 1 { v.ln() } else { 0.0 },
             n: 1,
             finite,
             flags: if odd == 0 { 0 } else { odd | flag::FIRST_NON_FINITE | flag::LAST_NON_FINITE },
@@ -137,6 +142,7 @@ impl Bucket {
             self.min_positive = self.min_positive.min(v);
         }
         self.sum += v;
+        self.log_sum += v.ln();
         self.n += 1;
         self.finite += 1;
         self.flags &= !flag::LAST_NON_FINITE;
@@ -158,6 +164,7 @@ impl Bucket {
         self.max = self.max.max(next.max);
         self.min_positive = self.min_positive.min(next.min_positive);
         self.sum += next.sum;
+        self.log_sum += next.log_sum;
         self.n = self.n.saturating_add(next.n);
         self.finite = self.finite.saturating_add(next.finite);
         let last = next.flags & flag::LAST_NON_FINITE;
@@ -166,19 +173,24 @@ impl Bucket {
             | last;
     }
 
-    /// Returns the mean of the finite values; NaN if there is none.
-    pub fn mean(&self) -> f64 {
+    /// Returns the mean of the finite values, the geometric one if that is asked for and there is one; NaN if there is none.
+    pub fn mean(&self, average: Average) -> f64 {
         if self.finite == 0 {
             return f64::NAN;
         }
+        let n = f64::from(self.finite);
+        let mean = match average.over([self.min]) {
+            Average::GeometricMean => (self.log_sum / n).exp(),
+            Average::Mean | Average::Median => self.sum / n,
+        };
         // The sum of large values may overflow, and that of equal values is rounded.
-        (self.sum / f64::from(self.finite)).clamp(self.min, self.max)
+        mean.clamp(self.min, self.max)
     }
 
     /// Returns the mean, smallest and largest of the finite values, or what represents the others if there is none.
-    pub(crate) fn shown(&self) -> (f64, (f64, f64)) {
+    pub(crate) fn shown(&self, average: Average) -> (f64, (f64, f64)) {
         let odd = flag::value(self.flags);
-        if self.finite > 0 { (self.mean(), (self.min, self.max)) } else { (odd, (odd, odd)) }
+        if self.finite > 0 { (self.mean(average), (self.min, self.max)) } else { (odd, (odd, odd)) }
     }
 
     /// Returns its range on an axis; `None` if it has no position there.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use gradtop_chart::ValueCount;
-use gradtop_store::{Goal, Point, SeriesKey, SeriesSummary};
+use gradtop_store::{Average, Goal, Point, SeriesKey, SeriesSummary};
 
 use super::XAxis;
 use super::columns::{ColumnGrid, Columns, columns};
@@ -69,6 +69,8 @@ pub struct Reading {
     pub steps: (i64, i64),
     /// The value, or the mean of several.
     pub value: f64,
+    /// Their geometric mean, or the same value if one is 0 or less or not finite.
+    pub geometric: f64,
     /// The smallest value.
     pub min: f64,
     /// The largest value.
@@ -82,9 +84,10 @@ pub struct Reading {
 impl Reading {
     /// Creates the reading of all samples of a bucket.
     fn of(b: &Bucket, x: (f64, f64)) -> Self {
-        let (value, (min, max)) = b.shown();
+        let (value, (min, max)) = b.shown(Average::Mean);
+        let (geometric, _) = b.shown(Average::GeometricMean);
         let n = u64::from(if b.finite > 0 { b.finite } else { b.n });
-        Self { x, steps: b.step, value, min, max, n, all: u64::from(b.n) }
+        Self { x, steps: b.step, value, geometric, min, max, n, all: u64::from(b.n) }
     }
 
     /// Creates the reading of the last (or first) sample of a bucket, if it is known.
@@ -94,7 +97,13 @@ impl Reading {
             return whole;
         }
         let (x, step, value) = if last { (x.1, b.step.1, b.last) } else { (x.0, b.step.0, b.first) };
-        Self { x: (x, x), steps: (step, step), value, min: value, max: value, n: 1, all: 1 }
+        let (min, max, geometric) = (value, value, value);
+        Self { x: (x, x), steps: (step, step), value, geometric, min, max, n: 1, all: 1 }
+    }
+
+    /// Returns the value, or this mean of several. Those of one series have no median.
+    pub(crate) fn mean(&self, average: Average) -> f64 {
+        if average == Average::GeometricMean { self.geometric } else { self.value }
     }
 
     /// Returns the position of its sample nearest to `x`.
@@ -279,13 +288,19 @@ impl SeriesSnapshot {
         !self.coarse && self.levels(x, range).leaf <= 1
     }
 
-    /// Returns the samples around a range of an axis in log order, or its buckets if they are thinned.
-    pub(crate) fn rows(&self, x: XAxis, range: (f64, f64), values: Values) -> impl Iterator<Item = Row> {
+    /// Returns the samples around a range of an axis in log order, or the means of its buckets if they are thinned.
+    pub(crate) fn rows(
+        &self,
+        x: XAxis,
+        range: (f64, f64),
+        values: Values,
+        average: Average,
+    ) -> impl Iterator<Item = Row> {
         let smooth = if values == Values::Smoothed { self.smooth_levels(x, range) } else { None };
         let (mut lap, started) = (0, self.started_us);
         smooth.unwrap_or_else(|| self.levels(x, range)).buckets().map(move |b| {
             lap += usize::from(x.goes_back() && b.flags & flag::REWIND != 0);
-            let (value, ends) = b.shown();
+            let (value, ends) = b.shown(average);
             let span = b.range(x, started).unwrap_or((f64::NAN, f64::NAN));
             let x = f64::midpoint(span.0, span.1);
             Row { x, span, step: b.step.0, value, ends, lap }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    Event, Recorder, RecorderOptions, RunDir, RunLock, SeriesKey, State, append_event, read_events,
+    Average, Event, Recorder, RecorderOptions, RunDir, RunLock, SeriesKey, State, append_event, read_events,
     read_series,
 };
 use gradtop_tests::run_fixtures::{RunFixtures, run as fixture};
@@ -202,7 +202,9 @@ fn what_is_kept_does_not_depend_on_how_fast_it_is_read() {
         while runs.work(Instant::now(), budget).next == Some(Duration::ZERO) {}
         let data = runs.snapshot();
         let of = |run| data.run(&RunId::new(run)).unwrap().series.clone();
-        let rows = |s: Arc<SeriesSnapshot>| s.rows(XAxis::Step, (0.0, 8_000.0), Values::Logged).count();
+        let rows = |s: Arc<SeriesSnapshot>| {
+            s.rows(XAxis::Step, (0.0, 8_000.0), Values::Logged, Average::Mean).count()
+        };
         all.iter().flat_map(of).map(rows).collect::<Vec<_>>()
     };
     let (at_once, slowly) = (kept(Duration::from_mins(1)), kept(Duration::ZERO));

@@ -153,7 +153,7 @@ impl Charts {
         };
         let text = |line: &LineInfo| match if cursor { line.at_cursor.map(|c| c.shown) } else { line.last } {
             _ if line.hidden => "hidden".to_owned(),
-            Some(v) => line.axis.steady(v),
+            Some(v) => line.steady(v),
             None => theme.glyph("–", "-").to_owned(),
         };
         let value_width = lines.iter().map(|line| width_of(&text(line))).max().unwrap_or(0).max(11);
@@ -212,9 +212,9 @@ enum Detail {
     Whole,
     /// Values, and their steps if they differ.
     Steps,
-    /// Names and values.
+    /// Names and values, and their mean.
     Names,
-    /// Markers and values.
+    /// Markers and values, and their mean.
     Values,
 }
 
@@ -237,7 +237,7 @@ fn at_cursor(
         (Some(at), Align::Step) if exceptions => format!(" {}", at.words()),
         (Some(at), _) if exceptions => format!(" {}, {}", axis.place(x, seen), at.words()),
         (Some(_), Align::Step) => {
-            Cursor::words(lines).map(|[_, steps, _]| format!(" {steps}")).unwrap_or_default()
+            Cursor::words(lines).map(|[_, short, ..]| format!(" {short}")).unwrap_or_default()
         }
         _ => format!(" {}", axis.place(x, seen)),
     };
@@ -250,7 +250,7 @@ fn at_cursor(
             _ => format!("   {} ", line.name),
         };
         let mut value = match detail {
-            Detail::Values => line.axis.brief(at.shown).trim().to_owned(),
+            Detail::Values => line.brief(at.shown),
             _ => line.words(at.shown),
         };
         if detail == Detail::Whole {
@@ -263,8 +263,10 @@ fn at_cursor(
         }
         if exceptions && most.as_ref().map(CursorValue::words) != Some(at.words()) {
             value.extend([" (", &at.words(), ")"]);
-        } else if !exceptions && at.nearness == Nearness::Ended {
-            value += " (last)";
+        } else if !exceptions {
+            let mean = at.mean().filter(|mean| Cursor::mean(lines) != Some(*mean));
+            value += &mean.map(|mean| format!(" {}", mean.short())).unwrap_or_default();
+            value += if at.nearness == Nearness::Ended { " (last)" } else { "" };
         }
         spans.push(Span::styled(name, theme.dim()));
         spans.push(Span::styled(shared.signs(&value), theme.paint(line.paint)));
@@ -274,7 +276,7 @@ fn at_cursor(
 
 #[cfg(test)]
 mod tests {
-    use gradtop_store::Kind;
+    use gradtop_store::{Kind, SeriesKey};
     use gradtop_view::live::engine::WatchedRuns;
 
     use crate::app::testing::{Bench, run};
@@ -308,6 +310,33 @@ mod tests {
         {
             assert!(seen.contains(&form), "{form:?}: {seen:?}");
         }
+    }
+
+    #[test]
+    fn a_mean_at_the_cursor_is_called_one_however_little_room_there_is() {
+        let rows: Vec<(i64, f64)> = (0..400).map(|step| (step, 0.1)).collect();
+        let of = |split: &str, trial| SeriesKey {
+            split: Some(split.into()),
+            trial: Some(trial),
+            ..SeriesKey::metric("loss")
+        };
+        let whole = run("fit", "one", 1).logged(of("test", 0), &rows).logged(of("test", 1), &rows);
+        let log = whole.with(|manifest, _| manifest.metrics[0].log = true);
+        let negative: Vec<(i64, f64)> = rows.iter().map(|(step, v)| (*step, -v)).collect();
+        let mut bench = Bench::of(vec![log.logged(of("train", 0), &negative)]);
+        let mut live = WatchedRuns::new();
+        bench.keys("enter");
+        bench.follow(&mut live);
+        bench.keys("left left");
+        let mut line = |width| {
+            bench.resize(width, 15);
+            bench.follow(&mut live);
+            let screen = bench.screen();
+            screen.lines().rfind(|line| line.starts_with(" steps")).unwrap_or_default().to_owned()
+        };
+        let (least, names) = (line(50), line(58));
+        assert!(least.contains("0.1000 geometric") && least.contains("-0.1000 mean"), "{least}");
+        assert!(names.contains("test 0.1 geometric") && names.contains("train -0.1 mean"), "{names}");
     }
 
     #[test]

@@ -14,6 +14,7 @@ use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::cells::theme::Theme;
 use gradtop_chart::colour::marker;
 use gradtop_chart::number;
+use gradtop_store::Average;
 use gradtop_view::compare::table::{Row, Sort};
 use gradtop_view::figure::prepared::{Cursor, CursorValue};
 use gradtop_view::run::state;
@@ -59,8 +60,14 @@ impl Column {
     }
 }
 
-/// The value of a group at the cursor, and its number as text.
-pub(super) type AtCursor = (CursorValue, String);
+/// The value of a group at the cursor.
+pub(super) struct AtCursor {
+    pub(super) at: CursorValue,
+    /// Its number.
+    pub(super) value: String,
+    /// Its unit, if not all have it.
+    pub(super) unit: Option<String>,
+}
 
 /// The text of a value that a run does not have.
 fn none(theme: Theme) -> &'static str {
@@ -108,25 +115,24 @@ fn cursor_columns(screen: &Compare, values: &[Option<AtCursor>], theme: Theme) -
     let shown = screen.compared.shown(&screen.by, None);
     let facet = screen.charts.name(shown).map(|name| clean(&name)).unwrap_or_default();
     let of = |r: &&Row| values.get(r.group).and_then(Option::as_ref);
-    let words = |r| of(r).map_or_else(|| none(theme).to_owned(), |(_, words)| words.clone());
+    let words = |r| of(r).map_or_else(|| none(theme).to_owned(), |own| own.value.clone());
     let cells: Vec<String> = rows.iter().map(words).collect();
     // The heading of the screen says what these are.
     let most = screen.charts.focused().and_then(|built| Cursor::most_common_value(&built.lines));
-    let said = most.and_then(|at| at.mean_in_short());
-    let table = &screen.compared.table;
-    let column = table.columns.iter().position(|column| clean(&column.facet.title()) == facet);
+    let said = most.and_then(|at| at.mean());
     let words = |row: &&Row| {
-        let mean = of(row).and_then(|(at, _)| at.mean_in_short()).filter(|mean| said.as_ref() != Some(mean));
-        let unit = column.filter(|_| of(row).is_some()).and_then(|column| table.other_unit(row, column));
-        unit.map(clean).into_iter().chain(mean).collect::<Vec<_>>().join(" ")
+        let own = of(row);
+        let mean = own.and_then(|own| own.at.mean()).filter(|mean| said != Some(*mean));
+        let unit = own.and_then(|own| own.unit.as_deref());
+        unit.into_iter().chain(mean.map(Average::short)).collect::<Vec<_>>().join(" ")
     };
     let words: Vec<String> = rows.iter().map(words).collect();
     let shown = Column::new(facet.clone(), "at cursor".to_owned(), &cells, Vec::new(), true);
     let mut out = vec![shown.followed_by(&words)];
     let mut all = rows.iter().filter_map(of);
     let first = all.next();
-    if all.any(|at| first.is_some_and(|first| !first.0.is_of_same_steps(&at.0))) {
-        let brief = |r| of(r).map(|(at, _)| at.steps_text().replace('–', none(theme))).unwrap_or_default();
+    if all.any(|at| first.is_some_and(|first| !first.at.is_of_same_steps(&at.at))) {
+        let brief = |r| of(r).map(|own| own.at.steps_text().replace('–', none(theme))).unwrap_or_default();
         let cells: Vec<String> = rows.iter().map(brief).collect();
         out.push(Column::new(facet, "of step".to_owned(), &cells, Vec::new(), false));
     }

@@ -17,6 +17,7 @@ use crate::widgets;
 use gradtop_chart::cells::text::{width_of, wrap};
 use gradtop_chart::number::counted;
 use gradtop_view::compare::{GroupBy, metrics_by_experiment, none_shared, why_none};
+use gradtop_view::figure::prepared::CursorValue;
 
 /// Below this width, what is shown takes precedence over its source.
 const NARROW: u16 = 60;
@@ -150,7 +151,9 @@ impl Compare {
         let built = self.charts.focused().filter(|b| self.pane == Pane::Both && b.cursor.is_some())?;
         let of = |name: &str| {
             let line = built.lines.iter().find(|l| l.name == name)?;
-            line.at_cursor.map(|at| (at, line.words(at.shown)))
+            let of =
+                |at: CursorValue| AtCursor { at, value: line.axis.words(at.shown), unit: line.unit.clone() };
+            line.at_cursor.map(of)
         };
         Some(self.compared.groups.iter().map(|t| of(&t.name)).collect())
     }

@@ -238,7 +238,7 @@ fn the_cursor_reads_every_series() {
     assert!(status(&stage).starts_with(" step 19900   deep"), "{}", status(&stage));
     stage.keys("ctrl-left left");
     let there = status(&stage);
-    assert!(there.starts_with(" mean of 2, steps 1") && !there.contains("19900"), "{there}");
+    assert!(there.starts_with(" geometric mean of 2, steps 1") && !there.contains("19900"), "{there}");
     assert!(there.contains(" … "), "the lowest and the highest: {there}");
     // The cursor is at the same position in other charts.
     stage.keys("tab");
