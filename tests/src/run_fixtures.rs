@@ -49,7 +49,7 @@ pub fn run(experiment: &str, name: &str, minutes: i64) -> Spec {
             original_path: "libtests.so".into(),
             ..PluginInfo::default()
         }),
-        versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), ..Versions::default() },
+        versions: Versions { gradtop: Some("0.1.0".into()), abi: Some("1.0".into()), ..Versions::default() },
         params: vec![
             ("function".into(), ParamValue::Text("sinc".into())),
             ("lr".into(), ParamValue::Float(1e-3)),

@@ -83,7 +83,7 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
     let plugin = manifest.plugin.as_mut().unwrap();
     [plugin.file, plugin.sha256, plugin.original_path] = texts.texts();
     plugin.built_with = Some(texts.text());
-    [manifest.versions.gradtop, manifest.versions.abi] = texts.texts();
+    [manifest.versions.gradtop, manifest.versions.abi] = texts.texts().map(Some);
     let versions = &mut manifest.versions;
     [versions.libtorch, versions.python, versions.torch] = texts.texts().map(Some);
     let metric = texts.text();

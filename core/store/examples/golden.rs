@@ -108,7 +108,7 @@ fn manifest() -> Manifest {
             built_with: Some("rustc".into()),
             original_path: "/plugins/libgolden.so".into(),
         }),
-        versions: Versions { gradtop: "0.1.0".into(), abi: "1.0".into(), ..Versions::default() },
+        versions: Versions { gradtop: Some("0.1.0".into()), abi: Some("1.0".into()), ..Versions::default() },
         params: vec![("lr".into(), ParamValue::Float(0.1)), ("steps".into(), ParamValue::Int(25))],
         metrics: vec![MetricInfo { name: "loss".into(), goal: Goal::Min, ..MetricInfo::default() }],
         ..Manifest::new("golden", experiment)

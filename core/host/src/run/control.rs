@@ -192,8 +192,9 @@ fn kill_without_keeper(run: &RunDir) -> Result<()> {
     }
     if !matches!(life, Life::Alive { within_reach: true, .. }) {
         // On this machine, its process ids may belong to other processes.
+        let host = host.map(|host| format!(" ({host})")).unwrap_or_default();
         let why =
-            format!("its processes are in another container, or on another machine ({host}): kill it there");
+            format!("its processes are in another container, or on another machine{host}: kill it there");
         return Err(failed(why));
     }
     // Before the keeper, the only one that knows these processes otherwise.
@@ -383,7 +384,8 @@ pub fn give_up(run: &RunDir) -> Result<bool> {
     if seen.state.is_final() {
         return Ok(false);
     }
-    write_crashed(run, crashed(&format!("given up: no sign of life from {}", seen.host)))
+    let host = seen.host.as_deref().unwrap_or("its machine");
+    write_crashed(run, crashed(&format!("given up: no sign of life from {host}")))
 }
 
 fn crashed(cause: &str) -> Ending {

@@ -183,7 +183,7 @@ impl Source {
             metrics: experiment.metrics.clone(),
             ..Manifest::new(launch.name.as_deref().unwrap_or_default(), info)
         };
-        manifest.versions.abi = format!("{}.{}", plugin.abi.0, plugin.abi.1);
+        manifest.versions.abi = Some(format!("{}.{}", plugin.abi.0, plugin.abi.1));
         manifest.versions.libtorch = self.lib.as_deref().and_then(libtorch::version);
         manifest
     }

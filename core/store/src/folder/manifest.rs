@@ -95,7 +95,7 @@ impl Manifest {
             host: Some(host_name()),
             boot_id: Some(boot_id()),
             experiment,
-            versions: Versions { gradtop: env!("CARGO_PKG_VERSION").to_owned(), ..Versions::default() },
+            versions: Versions { gradtop: Some(env!("CARGO_PKG_VERSION").to_owned()), ..Versions::default() },
             ..Self::default()
         }
     }
@@ -247,11 +247,12 @@ pub struct PluginInfo {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Versions {
-    /// gradtop's version.
-    pub gradtop: String,
-    /// The plugin ABI, as `major.minor`; empty without a plugin.
-    #[serde(skip_serializing_if = "String::is_empty")]
-    pub abi: String,
+    /// gradtop's version, if it is known; empty in the file if not.
+    #[serde(with = "unknown")]
+    pub gradtop: Option<String>,
+    /// The plugin ABI, as `major.minor`, if there is a plugin.
+    #[serde(with = "unknown", skip_serializing_if = "Option::is_none")]
+    pub abi: Option<String>,
     /// libtorch's version, if the plugin uses it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub libtorch: Option<String>,

@@ -212,7 +212,7 @@ fn describe(row: &mut Row, m: &Manifest, s: &Status) {
     row.push("rows", UInt64Array::from(vec![s.rows.filter(|_| ended)]));
     row.text("host", m.host.as_deref());
     row.text("git_commit", m.git_commit.as_deref());
-    row.text("gradtop", Some(&m.versions.gradtop));
+    row.text("gradtop", m.versions.gradtop.as_deref());
     row.text("libtorch", m.versions.libtorch.as_deref());
     row.text("python", m.versions.python.as_deref());
     row.text("torch", m.versions.torch.as_deref());

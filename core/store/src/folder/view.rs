@@ -77,8 +77,8 @@ pub struct View {
     pub life: Life,
     /// False if the state is only the last one written: show `running?` with its age.
     pub certain: bool,
-    /// The name of the machine on which it was last active.
-    pub host: String,
+    /// The name of the machine on which it was last active, if it is known.
+    pub host: Option<String>,
     /// The folder on this machine from which it was copied while it was active there.
     pub copied_from: Option<PathBuf>,
     /// Time since its owner on another machine renewed its file, as far as clocks agree. `None` if locks and processes
@@ -121,9 +121,10 @@ impl View {
 
     /// Describes where a run is or was last active if its processes cannot be seen: `on node7`, or `a copy of /data/run=a`.
     pub fn whereabouts(&self) -> String {
-        match &self.copied_from {
-            Some(folder) => format!("a copy of {}", folder.display()),
-            None => format!("on {}", self.host),
+        match (&self.copied_from, &self.host) {
+            (Some(folder), _) => format!("a copy of {}", folder.display()),
+            (None, Some(host)) => format!("on {host}"),
+            (None, None) => "on an unknown machine".to_owned(),
         }
     }
 
@@ -286,7 +287,7 @@ pub fn view(run: &RunDir) -> Result<View> {
         certain: life != Life::Unknown,
         copied_from,
         seen: remote.as_ref().map(owner::Seen::age),
-        host: remote.map_or(place.host, name),
+        host: Some(remote.map_or(place.host, name)).filter(|host| !host.is_empty()),
         age_of_last_write: age_of_last_write.unwrap_or_default(),
         notes: read_notes(run).unwrap_or_default(),
         queued,

@@ -139,7 +139,8 @@ pub fn damaged_files(view: &View) -> usize {
     if known > 0 || !is_at_rest(&view.dir, &view.status) {
         return known;
     }
-    let has_rows = list_parts(&view.dir, &view.dir.metrics()).is_ok_and(|parts| !parts.is_empty());
+    let parts = list_parts(&view.dir, &view.dir.metrics());
+    let has_rows = parts.map_or_else(|e| !e.is_damage(), |parts| !parts.is_empty());
     let held = view.status.holds.as_ref();
     let lacking = |held: &Holdings| held.missing_files(&view.dir).len() + held.missing_parts(&view.dir).len();
     usize::from(view.status.rows > Some(0) && !has_rows) + held.map_or(0, lacking)

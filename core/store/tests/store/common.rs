@@ -30,7 +30,11 @@ pub fn manifest(name: &str) -> Manifest {
             built_with: None,
             original_path: "/plugins/libdemo.so".to_owned(),
         }),
-        versions: Versions { gradtop: "0.1.0".to_owned(), abi: "1.0".to_owned(), ..Versions::default() },
+        versions: Versions {
+            gradtop: Some("0.1.0".to_owned()),
+            abi: Some("1.0".to_owned()),
+            ..Versions::default()
+        },
         params: vec![
             ("zeta".to_owned(), ParamValue::Float(1.0)),
             ("alpha".to_owned(), ParamValue::Int(3)),

@@ -136,7 +136,7 @@ fn a_run_without_a_status_is_as_far_as_its_rows() {
     fs::write(&part, row).unwrap();
     let mut rows = ParquetRecordBatchReader::try_new(fs::File::open(&part).unwrap(), 1).unwrap();
     let nulls = rows.next().unwrap().unwrap();
-    for unknown in ["device", "host", "seed", "threads"] {
+    for unknown in ["device", "gradtop", "host", "seed", "threads"] {
         assert!(nulls.column_by_name(unknown).unwrap().is_null(0), "{unknown}");
     }
     let row = read_table(&run, "run").unwrap();

@@ -5,7 +5,12 @@ use crate::live::RunData;
 /// Says that a metric or table has not been read yet, or why it never will be.
 pub(super) fn not_read<'a>(what: &str, mut data: impl Iterator<Item = &'a RunData> + Clone) -> String {
     let over = !data.clone().any(|data| data.progress.reading);
-    match data.find_map(|data| data.unread().next()).filter(|_| over) {
+    // Of several runs, the path says which.
+    let error = match data.clone().count() {
+        1 => data.find_map(|data| data.unread_here().next()),
+        _ => data.find_map(|data| data.unread().next().map(str::to_owned)),
+    };
+    match error.filter(|_| over) {
         Some(error) => format!("{what} was not read: {error}"),
         None => format!("reading {what} …"),
     }

@@ -317,8 +317,9 @@ fn rules_are_grey_and_what_is_missing_is_said() {
     assert_eq!(notes(&table.repeat(2), &logged), "there is no table \"point\"; did you mean points?");
     let alive = RunData { alive: true, ..logged.clone() };
     assert_eq!(notes(&table, &alive), "table \"point\" has not been written yet");
-    let damaged = RunData { series: Vec::new(), error: Some("damaged".to_owned()), ..logged.clone() };
-    assert_eq!(notes(&line("metric = 'loss'"), &damaged), "loss was not read: damaged");
+    let (dir, error) = ("/runs/exp=e/run=a".into(), Some("/runs/exp=e/run=a/metrics is damaged".to_owned()));
+    let damaged = RunData { dir, series: Vec::new(), error, ..logged.clone() };
+    assert_eq!(notes(&line("metric = 'loss'"), &damaged), "loss was not read: metrics is damaged");
     let failed = RunData { ended: Some(State::Failed), ..logged.clone() };
     let other = table.replace("point", "forecast");
     assert_eq!(notes(&other, &failed), "the run failed before it wrote the table \"forecast\"");

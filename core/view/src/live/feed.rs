@@ -492,6 +492,7 @@ impl Feed {
             .collect();
         series.sort_by(|a, b| natural::series(a.key(), b.key()));
         self.published = Arc::new(RunData {
+            dir: self.dir.path().to_owned(),
             generation,
             keys: Arc::clone(&self.info.keys),
             series,

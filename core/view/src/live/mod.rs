@@ -18,6 +18,7 @@ pub mod testing;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use gradtop_store::figures::Figure;
@@ -191,6 +192,8 @@ pub struct Progress {
 /// What is known of a run: immutable, cheap to clone behind its `Arc`.
 #[derive(Clone, Debug, Default)]
 pub struct RunData {
+    /// The run's folder.
+    pub dir: PathBuf,
     /// Grows with every change of anything below.
     pub generation: u64,
     /// Every series of the run by key, with its unit; wanted or not.
@@ -233,6 +236,12 @@ impl RunData {
     /// What could not be read of it.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         self.error.iter().chain(&self.damage).map(String::as_str)
+    }
+
+    /// Like [`Self::unread`], without the folder of the run, where it is clear which one is meant.
+    pub fn unread_here(&self) -> impl Iterator<Item = String> {
+        let folder = format!("{}/", self.dir.display());
+        self.unread().map(move |error| error.replace(&folder, ""))
     }
 
     /// Says that the run did not get as far as to `what`, if it ended early: `the run failed before it wrote …`.

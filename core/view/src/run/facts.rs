@@ -43,6 +43,7 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
     let seed = if m.params.iter().any(|(key, _)| key == "seed") { "run's seed" } else { "seed" };
     let command = m.command.as_ref();
     let plugin = m.plugin.as_ref();
+    let abi = m.versions.abi.as_ref().map(|abi| format!("ABI {abi}"));
     let facts = [
         (Settings, "experiment", Some(format!("{} {}", m.experiment.id, m.experiment.version))),
         (Settings, "command", command.map(CommandInfo::in_words)),
@@ -58,12 +59,18 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
         (Course, "ended", s.ended.map(&moment)),
         (Course, "logs", command.map(logs)),
         (Environment, "host", m.host.clone()),
-        (Environment, "gradtop", Some(m.versions.gradtop.clone())),
+        (Environment, "gradtop", m.versions.gradtop.clone()),
         (Environment, "libtorch", m.versions.libtorch.clone()),
         (Environment, "Python", m.versions.python.clone()),
         (Environment, "PyTorch", m.versions.torch.clone()),
         (Environment, "commit", commit(m)),
-        (Environment, "plugin", plugin.map(|p| format!("ABI {}, SHA-256 {}", m.versions.abi, p.sha256))),
+        (
+            Environment,
+            "plugin",
+            plugin.map(|p| {
+                abi.into_iter().chain([format!("SHA-256 {}", p.sha256)]).collect::<Vec<_>>().join(", ")
+            }),
+        ),
         (Environment, "built with", plugin.and_then(|p| p.built_with.clone())),
         (Course, writer, pid(s.trainer_pid)),
         (Course, "keeper", pid(s.keeper_pid)),

@@ -14,7 +14,6 @@ pub fn of(view: &View) -> Map<String, Value> {
         json!({"metric": key.metric, "model": key.model, "split": key.split, "trial": key.trial, "value": float(*value)})
     });
     let headline: Vec<Value> = headline.collect();
-    let known = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     // After the end of a run, its process ids may belong to other processes.
     let alive = |pid: Option<u32>| pid.filter(|_| !view.state.is_final());
     let fields = json!({
@@ -34,7 +33,7 @@ pub fn of(view: &View) -> Map<String, Value> {
         "age_s": (!view.state.is_final()).then_some(view.age_of_last_write.as_secs_f64()),
         "silent_s": view.silent_for().map(|t| t.as_secs_f64()),
         "suspended": view.suspended().is_some(),
-        "host": known(&view.host),
+        "host": view.host,
         "copied_from": view.copied_from.as_ref().map(|folder| folder.to_string_lossy()),
         "elapsed_s": progress::took(view, Timestamp::now()),
         "created": m.created.to_string(),

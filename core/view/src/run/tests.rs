@@ -147,6 +147,7 @@ fn nothing_is_invented_of_a_run_that_another_program_wrote() {
         assert_eq!(json[field], Value::Null, "{field}");
     }
     assert_eq!(json["rows"], 3);
+    assert_eq!(view.whereabouts(), "on an unknown machine");
 }
 
 #[test]

@@ -106,9 +106,8 @@ impl RunScreen {
         let most = (usize::from(shared.area.height) / 6).max(2);
         let mut lines = header::banner(shared, row, width, most);
         lines.extend(self.verdict.as_ref().map(|verdict| header::verdict(shared, verdict, width)));
-        if let Some(error) = self.data.as_ref().and_then(|d| d.unread().next()) {
-            // The header names the run.
-            let error = clean(&error.replace(&format!("{}/", row.view.dir.path().display()), ""));
+        if let Some(error) = self.data.as_ref().and_then(|d| d.unread_here().next()) {
+            let error = clean(&error);
             let text = format!("{} some of its data cannot be read: {error}", shared.theme.glyph('▲', '!'));
             lines.extend(
                 wrap_in(&text, room, 2, shared.theme.ascii())
