@@ -59,7 +59,7 @@ pub use log::resume::{prepare_restart, prepare_resume};
 pub use log::series::{SYSTEM, SeriesKey, is_system_metric};
 pub use non_finite::{non_finite, strict_json};
 pub use read::average::Average;
-pub use read::declared::Declared;
+pub use read::declared::{Declared, units_differ};
 pub use read::export::{Exported, Shape, export_csv, export_parquet};
 pub use read::files::{metric_files, table_files};
 pub use read::headline::{Headline, HeadlineLine, headlines, split_rank};

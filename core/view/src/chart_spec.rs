@@ -109,7 +109,8 @@ impl ChartSpec {
         let groups = compare::groups(&runs, by);
         let look = ChartView { looks: overlay::looks(&groups, None), ..self.view.clone() };
         let sources = overlay::sources(&runs, &groups);
-        let mut figure = evaluate_as(&overlay::figure(&runs, &groups, facet), &sources, &look);
+        let mut figure =
+            evaluate_as(&overlay::figure(&runs, facet, self.view.x.unwrap_or_default()), &sources, &look);
         overlay::add_run_names(&mut figure, &runs);
         (figure, runs.iter().flat_map(|run| run.data.unread().map(clean)).collect())
     }

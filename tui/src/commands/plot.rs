@@ -131,8 +131,12 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
     };
     let panels = || charts.iter().flat_map(|(_, figure)| &figure.charts);
     if panels().all(Chart::is_blank) {
-        let mut why: Vec<&str> = panels().flat_map(|chart| &chart.notes).map(String::as_str).collect();
-        why.dedup();
+        let mut why: Vec<&str> = Vec::new();
+        for note in panels().flat_map(|chart| &chart.notes) {
+            if !why.contains(&note.as_str()) {
+                why.push(note);
+            }
+        }
         return Err(match damaged {
             Some(run) => Failure::new(format!("nothing to draw: rows of {run} are damaged or missing"))
                 .help(format!("`gradtop doctor {run}` checks every file of the run")),
@@ -265,7 +269,7 @@ fn of_several(runs: Vec<View>, what: &[String], args: &Args) -> Result<Drawn> {
     let sources = overlay::sources(&runs, &groups);
     let look = ChartView { looks: overlay::looks(&groups, None), ..args.look() };
     let draw = |facet: &Facet| {
-        let mut declared = overlay::figure(&runs, &groups, facet);
+        let mut declared = overlay::figure(&runs, facet, look.x.unwrap_or_default());
         scaled(&mut declared, args.scale);
         let mut figure = evaluate_as(&declared, &sources, &look);
         if !args.files().is_empty() {

@@ -7,6 +7,7 @@ use gradtop_store::{Average, Goal, View};
 use gradtop_view::compare::table::{ComparisonTable, Row, Statistic};
 use gradtop_view::compare::{self, Align, ComparedRun, Facet, GroupBy, RunGroup, facets, overlay};
 use gradtop_view::figure::chart::evaluate_as;
+use gradtop_view::live::XAxis;
 use gradtop_view::natural;
 use gradtop_view::runs::RunRow;
 
@@ -120,7 +121,7 @@ impl Comparison {
         drawn.retain(|facet| !gradtop_store::is_system_metric(&facet.metric));
         let further = drawn.split_off(drawn.len().min(CURVES));
         let draw = |(n, facet): (usize, Facet)| {
-            let drawn = evaluate_as(&overlay::figure(&self.runs, &self.groups, &facet), &sources, &view);
+            let drawn = evaluate_as(&overlay::figure(&self.runs, &facet, XAxis::Step), &sources, &view);
             if drawn.charts.iter().all(gradtop_chart::Chart::is_blank) {
                 return None;
             }

@@ -1,5 +1,7 @@
 //! What several runs declare of one metric: one answer for tables, charts, rankings and reports.
 
+use std::collections::BTreeSet;
+
 use crate::folder::manifest::{Goal, MetricInfo};
 use crate::read::average::Average;
 use crate::read::headline::rank_of;
@@ -78,10 +80,7 @@ impl<'a> Declared<'a> {
 
     /// Says why values of these runs cannot be compared: `units differ: ms, s`, `goals differ: min, max`.
     pub fn doubts(&self) -> Vec<String> {
-        let mut units: Vec<&str> = self.0.iter().map(|info| unit(*info).unwrap_or("none")).collect();
-        units.sort_unstable();
-        units.dedup();
-        let units = (!self.has_one_unit()).then(|| format!("units differ: {}", units.join(", ")));
+        let units = units_differ(self.0.iter().map(|info| unit(*info)));
         let goals = self.goals_differ().then(|| "goals differ: min, max".to_owned());
         units.into_iter().chain(goals).collect()
     }
@@ -89,6 +88,13 @@ impl<'a> Declared<'a> {
 
 fn unit(info: Option<&MetricInfo>) -> Option<&str> {
     info?.unit.as_deref().filter(|unit| !unit.is_empty())
+}
+
+/// Says of values that they are in different units, if they are: `units differ: ms, none`.
+pub fn units_differ<'a>(of_each: impl IntoIterator<Item = Option<&'a str>>) -> Option<String> {
+    let units = of_each.into_iter().map(|unit| unit.filter(|unit| !unit.is_empty()).unwrap_or("none"));
+    let units: Vec<&str> = units.collect::<BTreeSet<_>>().into_iter().collect();
+    (units.len() > 1).then(|| format!("units differ: {}", units.join(", ")))
 }
 
 #[cfg(test)]

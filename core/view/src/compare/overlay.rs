@@ -2,25 +2,30 @@
 
 use std::collections::BTreeMap;
 
-use gradtop_store::Average;
 use gradtop_store::figures::{Figure, Mark, OneOrMany};
 
 use super::{Align, ComparedRun, Facet, RunGroup};
 use crate::figure::metric_figure;
 use crate::figure::view::{ChartView, Source};
-use crate::live::SeriesSnapshot;
+use crate::live::XAxis;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::number;
 
 /// Maximum number of runs named below a drawing.
 const NAMED: usize = 12;
 
-/// Creates the figure of a facet: one line for each group, over all its runs and trials, which the caption says.
-pub fn figure(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Figure {
-    let mut figure = metric_figure(&facet.metric, facet.declared(runs), "step");
+/// Creates the figure of a facet on an axis: one line for each group, over all its runs and trials. Its scale and unit are those of
+/// the runs that have a place there.
+pub fn figure(runs: &[ComparedRun], facet: &Facet, x: XAxis) -> Figure {
+    let is_off = |run: &&ComparedRun| {
+        let mut read = facet.series(std::iter::once(*run)).peekable();
+        read.peek().is_some() && read.all(|series| series.extent(x).is_none())
+    };
+    let placed = runs.iter().filter(|run| !is_off(run));
+    let mut figure = metric_figure(&facet.metric, facet.declared(placed), "step");
     figure.title = facet.title();
     figure.id.clone_from(&figure.title);
-    figure.caption = averaged(runs, groups, facet);
+    figure.caption = None;
     let only = |of: Option<&String>| Some(OneOrMany::One(of.cloned().unwrap_or_default()));
     for mark in figure.panels.iter_mut().flat_map(|p| &mut p.marks) {
         *mark = Mark {
@@ -38,49 +43,6 @@ pub fn sources<'a>(runs: &'a [ComparedRun], groups: &'a [RunGroup]) -> Vec<Sourc
     let of =
         |group: &'a RunGroup| group.runs(runs).map(|s| Source { data: &s.data, label: Some(&group.name) });
     groups.iter().flat_map(of).collect()
-}
-
-/// Says what the lines are the mean of, and what the bands are, if any line is one of several series.
-fn averaged(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet) -> Option<String> {
-    let trials = |run: &ComparedRun| run.data.keys.iter().filter(|(key, _)| facet.takes(key)).count();
-    let members = |group: &RunGroup| group.runs(runs).map(trials).collect();
-    let each: Vec<Vec<usize>> = groups.iter().map(members).collect();
-    let several = each.iter().flatten().any(|trials| *trials > 1);
-    let ends = |counts: &dyn Fn(&Vec<usize>) -> usize| {
-        let counts = each.iter().map(counts).filter(|n| *n > 0);
-        let (few, many) = (counts.clone().min()?, counts.max()?);
-        let words = if few == many { many.to_string() } else { format!("{few} to {many}") };
-        (many > 1).then_some(words)
-    };
-    let of = match (ends(&|trials| trials.iter().filter(|n| **n > 0).count()), several) {
-        (Some(runs), false) => format!("{runs} runs"),
-        (Some(runs), true) => format!("all trials of {runs} runs"),
-        (None, _) => format!("{} trials", ends(&|trials| trials.iter().sum())?),
-    };
-    Some(format!("Lines: {}; bands: from the lowest to the highest.", means(runs, groups, facet, &of)))
-}
-
-/// Says which mean the lines are: `geometric mean of 3 trials`, and the names of those which are another: `(b: mean)`.
-fn means(runs: &[ComparedRun], groups: &[RunGroup], facet: &Facet, of: &str) -> String {
-    let series = |group: &RunGroup| -> Vec<_> { facet.series(group.runs(runs)).collect() };
-    let several = groups.iter().filter(|group| series(group).len() > 1);
-    let each: Vec<(Average, &RunGroup)> =
-        several.map(|group| (facet.declared(group.runs(runs)).average(), group)).collect();
-    let word = |average: Average| {
-        let own = each.iter().filter(|(other, _)| *other == average);
-        average.word_of_all(own.flat_map(|(_, group)| series(group)).filter_map(SeriesSnapshot::min))
-    };
-    let most = Average::most_common(each.iter().map(|(average, _)| *average)).unwrap_or_default();
-    let others: Vec<(Average, &str)> =
-        each.iter().filter(|(own, _)| *own != most).map(|(own, group)| (*own, group.name.as_str())).collect();
-    let text = format!("{} of {of}", word(most));
-    let Some((other, _)) = others.first() else { return text };
-    let names = others.iter().take(NAMED).map(|(_, name)| *name).collect::<Vec<_>>().join(", ");
-    let more = match others.len().saturating_sub(NAMED) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{text} ({}: {names}{more})", word(*other))
 }
 
 /// Adds the names of the runs below a drawing.

@@ -7,7 +7,7 @@ use gradtop_tests::run_fixtures::{RunFixtures, Spec, run};
 
 use super::table::{ComparisonTable, Sort, Statistic};
 use super::*;
-use crate::figure::chart::build;
+use crate::figure::chart::{build, evaluate_as};
 use crate::figure::prepared::PreparedChart;
 use crate::figure::view::Subject;
 use crate::live::engine::WatchedRuns;
@@ -283,7 +283,7 @@ fn long_values_are_cut_in_the_names_of_groups_which_stay_different() {
 
 fn built(all: &[ComparedRun], by: &GroupBy, align: Align) -> PreparedChart {
     let groups = groups(all, by);
-    let figure = overlay::figure(all, &groups, &facets(all, &[])[0]);
+    let figure = overlay::figure(all, &facets(all, &[])[0], align.native());
     let view = overlay::view(align, &groups, None);
     let sources = overlay::sources(all, &groups);
     build(&sources, Subject::Panel(&figure, 0), &view, (100, 20), Theme::default())
@@ -477,7 +477,7 @@ fn no_run_decides_for_another_what_its_metric_is() {
             assert_eq!(own_unit, a.unit.as_deref());
             let groups = groups(&pair, &GroupBy::Nothing);
             let facet = &facets(&pair, &["loss".to_owned()])[0];
-            let figure = overlay::figure(&pair, &groups, facet);
+            let figure = overlay::figure(&pair, facet, XAxis::Step);
             let is_log = matches!(figure.panels[0].y.scale, gradtop_store::figures::Scale::Log);
             assert_eq!(is_log, a.log && b.log);
             let view = overlay::view(Align::Step, &groups, None);
@@ -521,7 +521,12 @@ fn what_comes_after_the_steps_went_back_is_averaged_by_itself() {
 fn a_figure_says_what_its_lines_are_the_mean_of() {
     let of = |name, by| seed(run("fit", name, 1).series("loss", None, &line(&[(0, 1.0), (100, 0.1)])), by);
     let (_bench, all) = runs(vec![of("a", 1), of("b", 2), of("c", 3)], &["a", "b", "c"]);
-    let caption = |by| overlay::figure(&all, &groups(&all, &by), &facets(&all, &[])[0]).caption;
+    let caption = |by| {
+        let groups = groups(&all, &by);
+        let figure = overlay::figure(&all, &facets(&all, &[])[0], XAxis::Step);
+        evaluate_as(&figure, &overlay::sources(&all, &groups), &overlay::view(Align::Step, &groups, None))
+            .caption
+    };
     assert_eq!(caption(GroupBy::Nothing), None);
     let mean = "Lines: geometric mean of 3 runs; bands: from the lowest to the highest.";
     assert_eq!(caption(GroupBy::AllButSeed).as_deref(), Some(mean));
@@ -537,13 +542,22 @@ fn a_chart_has_the_unit_that_its_runs_share_and_else_none() {
         run(name, name, 1).with(|manifest, _| set(manifest)).series("loss", Some(model), &points)
     };
     let specs = vec![spec("a", Some("MSE"), "x"), spec("b", Some("nats"), "x"), spec("c", None, "y")];
-    let (_bench, all) = runs(specs, &["a", "b", "c"]);
+    let (_bench, mut all) = runs(specs, &["a", "b", "c"]);
     let unit = |runs: &[ComparedRun], model: &str| {
-        let groups = groups(runs, &GroupBy::Nothing);
         let facet = facets(runs, &[]).into_iter().find(|f| f.model.as_deref() == Some(model)).unwrap();
-        overlay::figure(runs, &groups, &facet).panels[0].y.unit.clone()
+        overlay::figure(runs, &facet, XAxis::Step).panels[0].y.unit.clone()
     };
     assert_eq!(unit(&all[..1], "x").as_deref(), Some("MSE"));
     assert_eq!(unit(&all, "x"), None, "mean squared errors beside nats");
     assert_eq!(unit(&all, "y"), None, "c has none, and that of a is not its own");
+    // Without times it has no place on a clock.
+    all[1].data = Arc::new(RunData { series: timeless(&all[1].data), ..(*all[1].data).clone() });
+    let facet = facets(&all, &[]).into_iter().find(|f| f.model.as_deref() == Some("x")).unwrap();
+    let unit = |x| overlay::figure(&all, &facet, x).panels[0].y.unit.clone();
+    assert_eq!((unit(XAxis::Step), unit(XAxis::Clock).as_deref()), (None, Some("MSE")));
+}
+
+fn timeless(data: &RunData) -> Vec<Arc<SeriesSnapshot>> {
+    let timeless = |s: &Arc<SeriesSnapshot>| Arc::new(SeriesSnapshot { started_us: None, ..(**s).clone() });
+    data.series.iter().map(timeless).collect()
 }

@@ -53,6 +53,29 @@ impl Averaged {
     }
 }
 
+/// Gives rows of trials of a run the place of the first of them, where they are of the same steps and logged one after the other:
+/// they are of one moment, which clocks divide.
+pub(super) fn put_together(trials: &mut [Vec<Row>]) {
+    let all =
+        trials.iter_mut().enumerate().flat_map(|(trial, rows)| rows.iter_mut().map(move |row| (trial, row)));
+    let mut all: Vec<(usize, &mut Row)> = all.collect();
+    all.sort_by(|(_, a), (_, b)| a.span.0.total_cmp(&b.span.0));
+    let mut first: Option<Row> = None;
+    let mut seen = Vec::new();
+    for (trial, row) in all {
+        match first {
+            Some(first) if first.steps == row.steps && !seen.contains(&trial) => {
+                (row.x, row.span) = (first.x, first.span)
+            }
+            _ => {
+                first = Some(*row);
+                seen.clear();
+            }
+        }
+        seen.push(trial);
+    }
+}
+
 /// Averages series, each with its rows in log order. Between two of its rows a series is interpolated linearly, so that
 /// series logged at different positions can be averaged. Only rows of the same lap are averaged.
 pub(super) fn averaged(members: &[Vec<Row>], average: Average) -> Averaged {
@@ -135,7 +158,8 @@ fn stop(rows: &[Row]) -> usize {
 
 /// Returns a sentence if some of several series, `trials` or `runs`, have diverged.
 pub(super) fn diverged(members: &[Vec<Row>], kind: &str) -> Option<String> {
-    let from: Vec<i64> = members.iter().filter_map(|rows| rows.get(stop(rows))).map(|row| row.step).collect();
+    let from: Vec<i64> =
+        members.iter().filter_map(|rows| rows.get(stop(rows))).map(|row| row.steps.0).collect();
     let step = from.iter().min().filter(|_| from.len() < members.len())?;
     let are = if from.len() == 1 { "is" } else { "are" };
     let first = if from.iter().all(|s| s == step) { "" } else { "the first " };

@@ -83,16 +83,26 @@ pub(super) fn placeless(lines: &[&Line<'_>], kind: XAxis, scale: Scale) -> Optio
         XAxis::Epoch => ("an", "epoch"),
         XAxis::Time | XAxis::Clock => ("a", "time"),
     };
-    let shown: Vec<_> = lines.iter().filter(|l| !l.hidden && !l.members.is_empty()).collect();
-    let absent: Vec<String> =
-        shown.iter().filter(|l| l.extent(Scale::Linear).is_none()).map(|l| clean(&l.name)).collect();
-    match &absent[..] {
-        _ if shown.is_empty() => return None,
+    let shown: Vec<_> = lines.iter().filter(|l| !l.hidden).collect();
+    if shown.is_empty() {
+        return None;
+    }
+    if shown.iter().all(|l| l.members.is_empty()) {
+        return Some(format!("nothing here was logged with {a} {word}"));
+    }
+    let who = |l: &&&&Line<'_>| match l.members.len() {
+        0 => clean(&l.name),
+        n => format!("{} of {} series of {}", l.absent, l.absent + n, clean(&l.name)),
+    };
+    let absent: Vec<_> = shown.iter().filter(|l| l.absent > 0).collect();
+    match absent[..] {
         [] => {}
-        all if all.len() == shown.len() => return Some(format!("nothing here was logged with {a} {word}")),
-        [one] => return Some(format!("{one} was logged without {a} {word} and is left out")),
-        some => {
-            let who = if some.len() > NAMED { format!("{} lines", some.len()) } else { some.join(", ") };
+        [one] if one.absent == 1 || one.members.is_empty() => {
+            return Some(format!("{} was logged without {a} {word} and is left out", who(&one)));
+        }
+        _ => {
+            let all = || absent.iter().copied().map(|l| who(&l)).collect::<Vec<_>>().join(", ");
+            let who = if absent.len() > NAMED { format!("series of {} lines", absent.len()) } else { all() };
             return Some(format!("{who} were logged without {a} {word} and are left out"));
         }
     }

@@ -95,16 +95,13 @@ pub fn evaluate_as(figure: &Figure, sources: &[Source<'_>], view: &ChartView) ->
     cleaned(gradtop_chart::Figure { title: figure.title.clone(), caption, charts })
 }
 
-/// Says what the lines of a single run's figure are the mean of: in one sentence if it holds for all panels, else in one for
-/// each kind, with the panels' names. A comparison says it of all of its runs.
+/// Says what the lines of a figure are the mean of: in one sentence if it holds for all panels, else in one for each kind, with the
+/// panels' names.
 fn what_lines_are(sources: &[Source<'_>], figure: &Figure, view: &ChartView) -> Option<String> {
-    if sources.iter().any(|source| source.label.is_some()) {
-        return None;
-    }
     let mut kinds: Vec<(String, Vec<String>)> = Vec::new();
     for n in 0..figure.panels.len() {
         let plan = plan(sources, &panel_of(sources, Subject::Panel(figure, n)), view);
-        let Some(words) = plan.trials() else { continue };
+        let Some(words) = plan.means() else { continue };
         let panel = plan.chart.title.unwrap_or(plan.chart.y.label);
         match kinds.iter_mut().find(|(kind, _)| *kind == words) {
             Some((_, panels)) if panels.contains(&panel) => {}
@@ -267,7 +264,7 @@ impl Pen<'_> {
             last,
             unit: line.unit.clone(),
             side: line.side,
-            counted: Some(line.counts(self.view.zoom_x)),
+            counted: Some(line.counts(self.view.part())),
             origins,
             ..Mark::new(self.look(&line.key, line.colour), shape)
         }

@@ -1,13 +1,14 @@
 //! Lines of metrics as they are drawn: their samples if all are stored, else columns of dots.
 
 use gradtop_chart::scale::{Scale, Span, finite_range};
-use gradtop_chart::{Origin, Shape, Side, WHOLE};
+use gradtop_chart::{Origin, Shape, Side};
 use gradtop_store::Average;
 
 use super::average::{averaged, lies_between};
 use super::member::Member;
 use super::parts::{Line, Style};
 use super::prepared::{Cursor, CursorValue, Nearness, Plot};
+use super::view::WHOLE;
 use crate::live::columns::{Column, ColumnGrid, Columns, Segment};
 use crate::live::pyramid::flag;
 use crate::live::series::{Reading, Row, Values};
@@ -78,7 +79,7 @@ fn edges(columns: &Columns, window: &Span, up: Scale) -> Vec<f64> {
 /// Returns the values of the lines of one side, or bucket means if they are thinned.
 pub(super) fn values(lines: &[&Line<'_>], side: Side) -> Vec<f64> {
     let members = visible(lines).filter(|l| l.side == side).flat_map(|l| &l.members);
-    members.flat_map(Member::whole).map(|row| row.value).collect()
+    members.flat_map(|m| m.rows(WHOLE, Values::Logged)).map(|row| row.value).collect()
 }
 
 /// Returns the 5th percentile of the minima and the 95th percentile of the maxima.
@@ -97,7 +98,7 @@ pub(super) fn last_value(line: &Line<'_>) -> Option<f64> {
 
 /// Returns the series that reach the end of a line.
 fn ending<'a>(line: &'a Line<'_>) -> impl Iterator<Item = &'a Member<'a>> {
-    let end = line.end(None);
+    let (_, end) = line.ends(WHOLE);
     line.members.iter().filter(move |m| m.reaches(end))
 }
 
@@ -200,10 +201,8 @@ pub(super) fn line_shapes(line: &Line<'_>, plot: &Plot, y: Scale, values: Values
         };
     }
     let gaps = line.members.first().map(|m| m.gaps(plot)).unwrap_or_default();
-    let mean = |values| {
-        let rows: Vec<Vec<Row>> = line.members.iter().map(|m| m.rows(plot, values, line.average)).collect();
-        averaged(&rows, line.average).interrupted(&gaps)
-    };
+    let mean =
+        |values| averaged(&line.rows((plot.x.low, plot.x.high), values), line.average).interrupted(&gaps);
     let raw = mean(Values::Logged);
     let shown = smooth.then(|| mean(Values::Smoothed));
     let shown = shown.as_ref().unwrap_or(&raw);
@@ -297,7 +296,8 @@ fn within(x: f64, (from, to): (f64, f64)) -> Option<Origin> {
 /// Returns the points of one series: its samples or, if there are many, the extremes of each column of dots.
 fn single(member: &Member<'_>, style: Style, plot: &Plot, y: Scale, values: Values) -> Points {
     let gaps = member.gaps(plot);
-    let mut rows = if member.is_exact(plot) { member.rows(plot, values, Average::Mean) } else { Vec::new() };
+    let seen = (plot.x.low, plot.x.high);
+    let mut rows = if member.is_exact(seen) { member.rows(seen, values, Average::Mean) } else { Vec::new() };
     if rows.iter().filter(|r| plot.x.low <= r.x && r.x <= plot.x.high).count() > 2 * plot.dots {
         rows = extremes(&rows, plot, y);
     }
@@ -347,8 +347,8 @@ fn joined(rows: &[Row], style: Style, plot: &Plot, y: Scale, gaps: &[(f64, f64)]
             origins.push(None);
         }
         all.push(row.x, row.value);
-        let is_step = row.x.abs() >= WHOLE && row.x == row.step as f64;
-        origins.push(is_step.then_some(Origin::Step(row.step)));
+        let is_step = row.x.abs() >= gradtop_chart::WHOLE && row.x == row.steps.0 as f64;
+        origins.push(is_step.then_some(Origin::Step(row.steps.0)));
         before = Some(row);
     }
     let [points] = clip_to_plot((all.x.as_slice(), |i: usize| origins[i]), [&all.y], style, plot, y);

@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use gradtop_store::figures::{Aggregate, Mark, MarkKind, MarkX};
 use gradtop_store::{Average, ColumnData, Table};
 
-use super::member::Member;
 use super::parts::{AxisHints, EvaluatedMark, Line, Part, ShapePart, colour, side};
 use super::tables::{self, Positions};
+use super::view::WHOLE;
 use super::{average, lines, missing};
 use crate::live::RunData;
+use crate::live::series::Values;
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::finite_range;
 use gradtop_chart::{Field, Image, RulePosition, Shape};
@@ -75,11 +76,11 @@ pub(super) fn histogram_of(mark: &Mark, metric: &str, lines: Vec<Line<'_>>, out:
         y_label: Some("count".into()),
         ..AxisHints::default()
     };
-    if lines.iter().flat_map(|l| &l.members).any(|m| !m.is_whole()) {
+    if lines.iter().flat_map(|l| &l.members).any(|m| !m.is_exact(WHOLE)) {
         out.notes.push("too many values to count each one: means of neighbours are counted".to_owned());
     }
     let values = |line: Line<'_>| {
-        let values = line.members.iter().flat_map(Member::whole).map(|row| row.value).collect();
+        let values = line.rows(WHOLE, Values::Logged).into_iter().flatten().map(|row| row.value).collect();
         (Some(line.name), line.key, values)
     };
     histogram(mark, lines.into_iter().map(values).collect(), out);

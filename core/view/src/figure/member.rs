@@ -9,9 +9,6 @@ use crate::live::columns::{ColumnGrid, Columns};
 use crate::live::series::{Reading, Row, Values};
 use crate::live::{RunData, SeriesSnapshot, XAxis};
 
-/// The whole axis.
-const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
-
 /// How x of all series of a run is mapped to the common axis of a chart.
 #[derive(Clone, Copy)]
 pub(super) struct Placement<'a> {
@@ -86,9 +83,19 @@ impl Member<'_> {
         Some(self.placed_reading(self.series.last_reading(self.place.kind)?))
     }
 
-    /// Returns whether another series that ended at the same time would have the same end.
-    pub(super) fn ends_exactly(&self) -> bool {
-        !self.place.data.alive && self.place.kind.goes_back() && self.place.shift == (0.0, 1.0)
+    /// Returns whether it lies along a clock.
+    pub(super) fn is_by_time(&self) -> bool {
+        !self.place.kind.goes_back()
+    }
+
+    /// Returns whether another series with the same steps would lie at the same positions.
+    pub(super) fn is_by_step(&self) -> bool {
+        !self.is_by_time() && self.place.shift == (0.0, 1.0)
+    }
+
+    /// Returns whether it has begun at a position of the common axis.
+    pub(super) fn has_begun(&self, position: f64) -> bool {
+        self.extent(Scale::Linear).is_some_and(|(first, _)| first <= position)
     }
 
     /// Returns whether it goes on up to a position of the common axis, or has no end on that axis.
@@ -108,6 +115,12 @@ impl Member<'_> {
         )
     }
 
+    /// Returns the unit of its values: the declared one, else that of its rows.
+    pub(super) fn unit(&self) -> Option<&str> {
+        let declared = self.run().info(&self.series.key().metric).and_then(|info| info.unit.as_deref());
+        declared.or(self.series.unit())
+    }
+
     /// Returns the run of its series.
     pub(super) fn run(&self) -> &RunData {
         self.place.data
@@ -119,40 +132,21 @@ impl Member<'_> {
         self.series.extent(self.place.kind).is_none_or(|(low, high)| from <= low && high <= to)
     }
 
-    /// Returns its samples around the visible range, or the means of its buckets if it is thinned.
-    pub(super) fn rows(&self, plot: &Plot, values: Values, average: Average) -> Vec<Row> {
-        let range = self.own_range((plot.x.low, plot.x.high));
-        let rows = self.series.rows(self.place.kind, range, values, average);
+    /// Returns its samples around a range of the common axis, or the means of its buckets if it is thinned.
+    pub(super) fn rows(&self, x: (f64, f64), values: Values, average: Average) -> Vec<Row> {
+        let rows = self.series.rows(self.place.kind, self.own_range(x), values, average);
         let place = |x| self.place.common(x);
         rows.map(|row| Row { x: place(row.x), span: (place(row.span.0), place(row.span.1)), ..row }).collect()
     }
 
     /// Returns whether [`Self::rows`] are the logged samples.
-    pub(super) fn is_exact(&self, plot: &Plot) -> bool {
-        self.series.is_exact(self.place.kind, self.own_range((plot.x.low, plot.x.high)))
+    pub(super) fn is_exact(&self, x: (f64, f64)) -> bool {
+        self.series.is_exact(self.place.kind, self.own_range(x))
     }
 
-    /// Counts its samples in a range of the common axis, or all that have a position on it.
-    pub(super) fn counts(&self, x: Option<(f64, f64)>) -> ValueCount {
-        self.series.counts(self.place.kind, x.map_or(WHOLE, |x| self.own_range(x)))
-    }
-
-    /// Returns all samples, or its buckets if it is thinned.
-    pub(super) fn whole(&self) -> Vec<Row> {
-        self.series.rows(self.place.kind, WHOLE, Values::Logged, Average::Mean).collect()
-    }
-
-    /// Returns the samples in a range of the common axis, or its buckets there; all if there is no range.
-    pub(super) fn within(&self, x: Option<(f64, f64)>) -> Vec<Row> {
-        let Some(x) = x else { return self.whole() };
-        let (low, high) = self.own_range(x);
-        let rows = self.series.rows(self.place.kind, (low, high), Values::Logged, Average::Mean);
-        rows.filter(|row| low <= row.x && row.x <= high).collect()
-    }
-
-    /// Returns whether [`Self::whole`] are the logged samples.
-    pub(super) fn is_whole(&self) -> bool {
-        self.series.is_exact(self.place.kind, WHOLE)
+    /// Counts its samples in a range of the common axis.
+    pub(super) fn counts(&self, x: (f64, f64)) -> ValueCount {
+        self.series.counts(self.place.kind, self.own_range(x))
     }
 
     /// Returns its smallest, largest and smallest positive value in a range of the common axis.

@@ -23,6 +23,8 @@ mod csv_tests;
 #[cfg(test)]
 mod cursor_tests;
 #[cfg(test)]
+mod means_tests;
+#[cfg(test)]
 mod tests;
 
 use gradtop_store::Declared;

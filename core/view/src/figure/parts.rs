@@ -1,15 +1,19 @@
 //! The parts of a panel.
 
-use std::collections::BTreeSet;
-
 use gradtop_chart::colour::Paint;
 use gradtop_chart::scale::Scale;
 use gradtop_chart::{Chart, Shape, Side, ValueCount};
 use gradtop_store::Average;
 use gradtop_store::figures::{Mark, MarkAxis};
 
+use super::average;
 use super::member::Member;
-use crate::live::{RunData, XAxis};
+use super::view::WHOLE;
+use crate::live::XAxis;
+use crate::live::series::{Row, Values};
+
+/// The most lines that a caption names.
+const NAMED: usize = 12;
 
 /// A panel before layout and colours.
 pub(super) struct Plan<'a> {
@@ -40,6 +44,8 @@ pub(super) struct Line<'a> {
     pub(super) hidden: bool,
     /// The unit of its values, where the axis has none since those of other lines differ.
     pub(super) unit: Option<String>,
+    /// The number of series that belong to it and have no position on the axis.
+    pub(super) absent: usize,
 }
 
 /// How a line of a metric is drawn.
@@ -97,29 +103,47 @@ impl Line<'_> {
         self.members.iter().filter_map(|m| m.extent(scale)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
     }
 
-    /// Returns the position up to which a series has values that has not ended before the line, or before a part of the
-    /// axis does. Runs at work differ a little in how far they are, and times in when they were taken.
-    pub(super) fn end(&self, x: Option<(f64, f64)>) -> f64 {
-        let Some((low, _)) = self.extent(Scale::Linear) else { return f64::NEG_INFINITY };
+    /// Returns the positions up to which a series begins that begins with the line, and up to which one has values that has
+    /// not ended before it, or before a part of the axis does. Runs at work differ a little in how far they are, and times in
+    /// when they were taken.
+    pub(super) fn ends(&self, x: (f64, f64)) -> (f64, f64) {
+        let Some((low, _)) = self.extent(Scale::Linear) else { return (WHOLE.1, WHOLE.0) };
         let high = self.members.iter().filter_map(Member::end).fold(f64::NEG_INFINITY, f64::max);
-        let (low, high) = x.map_or((low, high), |x| (low.max(x.0), high.min(x.1)));
-        let exact = self.members.iter().all(Member::ends_exactly);
-        if exact { high } else { high - (high - low).max(0.0) / 50.0 }
+        let (low, high) = (low.max(x.0), high.min(x.1));
+        let slack = (high - low).max(0.0) / 50.0;
+        let exact = self.members.iter().all(Member::is_by_step);
+        let ended = exact && self.members.iter().all(|m| !m.run().alive);
+        (if exact { low } else { low + slack }, if ended { high } else { high - slack })
+    }
+
+    /// Returns the rows of each series around a range of x.
+    pub(super) fn rows(&self, x: (f64, f64), values: Values) -> Vec<Vec<Row>> {
+        let of_run = |trials: &[Member<'_>]| {
+            let mut rows: Vec<Vec<Row>> = trials.iter().map(|m| m.rows(x, values)).collect();
+            if trials.iter().any(Member::is_by_time) {
+                average::put_together(&mut rows);
+            }
+            rows
+        };
+        self.runs().flat_map(of_run).collect()
+    }
+
+    /// Returns the series of each of its runs.
+    pub(super) fn runs(&self) -> impl Iterator<Item = &[Member<'_>]> {
+        self.members.chunk_by(|a, b| std::ptr::eq(a.run(), b.run()))
     }
 
     /// Returns what its series are, in the plural: one of each run, all of one run, or any.
     pub(super) fn kind_of_members(&self) -> &'static str {
-        let runs: BTreeSet<*const RunData> =
-            self.members.iter().map(|m| std::ptr::from_ref(m.run())).collect();
-        match runs.len() {
+        match self.runs().count() {
             1 => "trials",
             n if n == self.members.len() => "runs",
             _ => "series",
         }
     }
 
-    /// Counts the values of its series in a range of x, or all that have a position there.
-    pub(super) fn counts(&self, x: Option<(f64, f64)>) -> ValueCount {
+    /// Counts the values of its series in a range of x.
+    pub(super) fn counts(&self, x: (f64, f64)) -> ValueCount {
         self.members.iter().map(|m| m.counts(x)).fold(ValueCount::default(), std::ops::Add::add)
     }
 }
@@ -129,17 +153,41 @@ impl<'a> Plan<'a> {
         self.parts.iter().filter_map(Part::line)
     }
 
-    /// Says what the lines of a single run are the mean of, and what the bands are, if any line is of several trials.
-    pub(super) fn trials(&self) -> Option<String> {
-        let most = self.lines().map(|line| line.members.len()).max()?;
-        let few = self.lines().map(|line| line.members.len()).min()?;
-        let line = self.lines().find(|line| line.members.len() == most && most > 1)?;
-        let kind = Some(line.kind_of_members()).filter(|kind| *kind == "trials")?;
-        let count = if few == most { most.to_string() } else { format!("{few} to {most}") };
-        let banded = self.lines().any(|line| matches!(line.style, Style::Band | Style::Banded));
+    /// Says what the lines that are drawn are the mean of, and what the bands are, if any line is of several series:
+    /// `geometric mean of 3 trials (mean: b)`.
+    pub(super) fn means(&self) -> Option<String> {
+        let drawn: Vec<&Line<'_>> =
+            self.lines().filter(|line| !line.hidden && !line.members.is_empty()).collect();
+        let range = |count: &dyn Fn(&Line<'_>) -> usize| {
+            let counts = || drawn.iter().map(|line| count(line));
+            let (few, many) = (counts().min()?, counts().max()?);
+            let words = if few == many { many.to_string() } else { format!("{few} to {many}") };
+            (many > 1).then_some(words)
+        };
+        let of = match range(&|line| line.runs().count()) {
+            Some(runs) if drawn.iter().any(|line| line.runs().any(|trials| trials.len() > 1)) => {
+                format!("all trials of {runs} runs")
+            }
+            Some(runs) => format!("{runs} runs"),
+            None => format!("{} trials", range(&|line| line.members.len())?),
+        };
+        let several = || drawn.iter().filter(|line| line.members.len() > 1);
+        let most = Average::most_common(several().map(|line| line.average))?;
+        let word = |average: Average| {
+            let own = several().filter(|line| line.average == average);
+            average.word_of_all(own.flat_map(|line| &line.members).filter_map(|m| m.series.min()))
+        };
+        let others: Vec<&Line<'_>> = several().copied().filter(|line| line.average != most).collect();
+        let others = others.first().map(|other| {
+            let names =
+                others.iter().take(NAMED).map(|line| line.name.as_str()).collect::<Vec<_>>().join(", ");
+            let more = others.len().saturating_sub(NAMED);
+            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            format!(" ({}: {names}{more})", word(other.average))
+        });
+        let banded = several().any(|line| matches!(line.style, Style::Band | Style::Banded));
         let bands = if banded { "; bands: from the lowest to the highest" } else { "" };
-        let values = self.lines().flat_map(|line| &line.members).filter_map(|m| m.series.min());
-        Some(format!("{} of {count} {kind}{bands}", line.average.word_of_all(values)))
+        Some(format!("{} of {of}{}{bands}", word(most), others.unwrap_or_default()))
     }
 }
 

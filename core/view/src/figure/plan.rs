@@ -12,6 +12,7 @@ use super::parts::{AxisHints, EvaluatedMark, Line, Part, Plan, Style, colour, si
 use super::view::{ChartView, Source};
 use super::{average, marks, missing};
 use crate::live::XAxis;
+use crate::live::series::Values;
 use crate::natural;
 
 /// Returns whether a mark is drawn along an axis of metrics.
@@ -127,28 +128,25 @@ fn of_metric<'a>(
     if lines.is_empty() {
         made.notes.push(no_lines(sources, mark, metric));
     }
-    let all = units(&lines, metric);
     let recorded = lines.iter().flat_map(|line| &line.members).find_map(|member| member.series.unit());
+    let differ = units_differ(&lines.iter().collect::<Vec<_>>());
     made.hints = AxisHints {
         y_label: Some(metric.to_owned()),
-        y_unit: recorded.filter(|_| all.len() == 1).map(str::to_owned),
+        y_unit: recorded.filter(|_| differ.is_none()).map(str::to_owned),
         ..AxisHints::default()
     };
-    if all.len() > 1 {
-        let names: Vec<&str> = all.iter().map(|unit| unit.as_deref().unwrap_or("none")).collect();
-        made.notes.push(format!("units differ: {}", names.join(", ")));
-    }
+    made.notes.extend(differ.map(|units| gradtop_host::text::clean(&units)));
     for line in &mut lines {
-        line.unit = units(std::slice::from_ref(line), metric).pop_first().flatten();
+        line.unit = line.members.first().and_then(Member::unit).map(gradtop_host::text::clean);
     }
-    for mixed in lines.extract_if(.., |line| units(std::slice::from_ref(line), metric).len() > 1) {
+    for mixed in lines.extract_if(.., |line| units_differ(&[line]).is_some()) {
         made.notes.push(format!("{}: values in different units have no mean", mixed.name));
     }
     match mark.kind {
         MarkKind::Bar => marks::bars(mark, metric, &lines, &mut made),
         MarkKind::Histogram => marks::histogram_of(mark, metric, lines, &mut made),
         _ => {
-            made.notes.extend(notes(&lines, view.zoom_x));
+            made.notes.extend(notes(&lines, view.part()));
             made.parts.extend(lines.into_iter().map(Part::Line));
         }
     }
@@ -196,25 +194,28 @@ fn filter_words(mark: &Mark) -> String {
     all.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// Returns notes about averaged lines that some of their series are missing from in a range of x, since they are not finite
-/// or have ended.
-fn notes(lines: &[Line<'_>], x: Option<(f64, f64)>) -> Vec<String> {
+/// Returns notes about averaged lines that some of their series are missing from in a range of x, since they are not finite,
+/// have not begun or have ended.
+fn notes(lines: &[Line<'_>], (low, high): (f64, f64)) -> Vec<String> {
     let mut notes = Vec::new();
     let (mut partial, mut places) = (0, 0);
-    let (mut incomplete, mut ended) = (Vec::new(), Vec::new());
+    let (mut incomplete, mut late, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     for line in lines.iter().filter(|l| l.members.len() > 1) {
-        let end = line.end(x);
-        let gone = line.members.iter().filter(|m| !m.reaches(end));
-        if let Some(step) = gone.filter_map(|m| m.series.last()).map(|row| row.step).min() {
-            ended.push((line, step, line.members.iter().filter(|m| m.reaches(end)).count()));
-        }
-        if line.counts(x).non_finite == 0 {
+        let ((begin, end), kind) = (line.ends((low, high)), line.kind_of_members());
+        let (here, others): (Vec<_>, Vec<_>) = line.members.iter().partition(|m| m.has_begun(begin));
+        let step = others.iter().filter_map(|m| m.series.steps()).map(|steps| steps.0).max();
+        late.extend(step.map(|step| (line, step, here.len())));
+        let (here, others): (Vec<_>, Vec<_>) = line.members.iter().partition(|m| m.reaches(end));
+        let step = others.iter().filter_map(|m| m.series.last()).map(|row| row.step).min();
+        gone.extend(step.map(|step| (line, step, here.len())));
+        if line.counts((low, high)).non_finite == 0 {
             continue;
         }
-        let rows: Vec<_> = line.members.iter().map(|m| m.within(x)).collect();
-        notes.extend(
-            average::diverged(&rows, line.kind_of_members()).map(|why| format!("{}: {why}", line.name)),
-        );
+        let mut rows = line.rows((low, high), Values::Logged);
+        for rows in &mut rows {
+            rows.retain(|row| low <= row.x && row.x <= high);
+        }
+        notes.extend(average::diverged(&rows, kind).map(|why| format!("{}: {why}", line.name)));
         let averaged = average::averaged(&rows, line.average);
         if averaged.partial > 0 {
             (partial, places) = (partial + averaged.partial, places + averaged.places);
@@ -235,15 +236,17 @@ fn notes(lines: &[Line<'_>], x: Option<(f64, f64)>) -> Vec<String> {
             "{who}: at {partial} of {places} points some {kind} are not finite, and the line shows the others there"
         ));
     }
-    let lines: Vec<&Line<'_>> = ended.iter().map(|(line, ..)| *line).collect();
-    let (name, kind) = who(&lines);
-    match ended[..] {
-        [] => {}
-        [(line, step, left)] => notes.push(format!(
-            "{name}: after step {step} some {kind} have ended; at its end the line shows {left} of {}",
-            line.members.len()
-        )),
-        _ => notes.push(format!("{name}: where some of their {kind} have ended, the line shows the others")),
+    let late = (late, ["before", "have not begun", "beginning"]);
+    for (some, [when, what, where_]) in [late, (gone, ["after", "have ended", "end"])] {
+        let (name, kind) = who(&some.iter().map(|(line, ..)| *line).collect::<Vec<_>>());
+        match some[..] {
+            [] => {}
+            [(line, step, here)] => notes.push(format!(
+                "{name}: {when} step {step} some {kind} {what}; at its {where_} the line shows {here} of {}",
+                line.members.len()
+            )),
+            _ => notes.push(format!("{name}: where some of their {kind} {what}, the line shows the others")),
+        }
     }
     notes
 }
@@ -311,13 +314,9 @@ fn average(metric: &str, members: &[Member<'_>]) -> Average {
     members.iter().map(|member| member.run().info(metric)).collect::<Declared<'_>>().average()
 }
 
-/// Returns the units of the values of lines.
-fn units(lines: &[Line<'_>], metric: &str) -> BTreeSet<Option<String>> {
-    let unit = |member: &Member<'_>| {
-        let declared = member.run().info(metric).and_then(|info| info.unit.as_deref());
-        declared.or(member.series.unit()).map(gradtop_host::text::clean).filter(|unit| !unit.is_empty())
-    };
-    lines.iter().flat_map(|line| &line.members).map(unit).collect()
+/// Says that values of lines are in different units, if they are.
+fn units_differ(lines: &[&Line<'_>]) -> Option<String> {
+    gradtop_store::units_differ(lines.iter().flat_map(|line| &line.members).map(Member::unit))
 }
 
 /// Returns the lines of a mark of a metric.
@@ -332,7 +331,9 @@ fn lines<'a>(
     let own = mark.label.as_deref().or_else(|| (metrics.len() > 1).then_some(metric));
     // The label of an only line says enough.
     let is_named = groups.len() == 1 && mark.label.is_some();
-    let line = |((label, model, split, trial), members): (Group<'_>, Vec<Member<'a>>)| {
+    let line = |((label, model, split, trial), mut members): (Group<'_>, Vec<Member<'a>>)| {
+        // What is not on the axis decides nothing about what is.
+        let absent = members.extract_if(.., |m| is_line(mark) && m.extent(Scale::Linear).is_none()).count();
         let group = name_of(model, split, trial);
         let inner = match (own, &group) {
             (Some(own), Some(group)) if !is_named => Some(format!("{own} {group}")),
@@ -357,6 +358,7 @@ fn lines<'a>(
             },
             average: Average::declared(mark.aggregate, average(metric, &members)),
             members,
+            absent,
             side: side(mark),
             colour: colour(mark),
             unit: None,

@@ -87,7 +87,9 @@ impl CursorValue {
         let (there, members) = self.members;
         let of = if self.n == self.all { self.n.to_string() } else { format!("{} of {}", self.n, self.all) };
         let of = match self.series {
-            _ if there < members && self.n == there as u64 => format!("{there} of {members} series"),
+            _ if there < members && self.n == there as u64 && self.n == self.all => {
+                format!("{there} of {members} series")
+            }
             _ if there < members => format!("{there} of {members} series with {of} values"),
             Some(series) => format!("{series} series with {of} values"),
             None => of,

@@ -34,6 +34,9 @@ impl<'a> Source<'a> {
     }
 }
 
+/// The whole axis.
+pub(super) const WHOLE: (f64, f64) = (f64::NEG_INFINITY, f64::INFINITY);
+
 /// What an axis of shares of the run is called.
 pub const SHARE: &str = "share of the run";
 
@@ -65,4 +68,11 @@ pub struct ChartView {
     /// Position of the cursor.
     #[serde(skip)]
     pub cursor: Option<f64>,
+}
+
+impl ChartView {
+    /// Returns the range of x in which values are counted.
+    pub(super) fn part(&self) -> (f64, f64) {
+        self.zoom_x.unwrap_or(WHOLE)
+    }
 }

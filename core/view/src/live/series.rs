@@ -51,7 +51,8 @@ pub(crate) struct Row {
     pub(crate) x: f64,
     /// The range of positions that the value is of.
     pub(crate) span: (f64, f64),
-    pub(crate) step: i64,
+    /// Its first and last step.
+    pub(crate) steps: (i64, i64),
     /// The value, or the mean of several.
     pub(crate) value: f64,
     /// The smallest and largest value.
@@ -193,6 +194,11 @@ impl SeriesSnapshot {
         self.coarse
     }
 
+    /// Returns its smallest and largest step.
+    pub(crate) fn steps(&self) -> Option<(i64, i64)> {
+        self.raw.total.map(|b| b.step)
+    }
+
     /// Returns the last sample.
     pub fn last(&self) -> Option<Sample> {
         self.last
@@ -303,7 +309,7 @@ impl SeriesSnapshot {
             let (value, ends) = b.shown(average);
             let span = b.range(x, started).unwrap_or((f64::NAN, f64::NAN));
             let x = f64::midpoint(span.0, span.1);
-            Row { x, span, step: b.step.0, value, ends, lap }
+            Row { x, span, steps: b.step, value, ends, lap }
         })
     }
 

@@ -49,7 +49,7 @@ impl Charts {
         let cell = |(chart, area): (usize, Rect)| Cell {
             chart,
             area,
-            panel: self.items[chart].panel(shown),
+            panel: self.items[chart].panel(shown, look.x),
             view: self.view_of(scene, chart),
         };
         let mut cells: Vec<Cell<'_>> = self.cells(scene).into_iter().map(cell).collect();

@@ -114,7 +114,7 @@ impl Item {
         match &self.content {
             Content::Metric(name) => name.clone(),
             Content::Facet(facet) => facet.title(),
-            Content::Figure(..) => self.panel(shown).map_or_else(String::new, |(figure, panel)| {
+            Content::Figure(..) => self.panel(shown, None).map_or_else(String::new, |(figure, panel)| {
                 let panel = figure.panels.get(panel);
                 let metrics = panel.into_iter().flat_map(|p| &p.marks).filter_map(|m| m.metric.as_deref());
                 let title = panel.and_then(|p| p.title.as_deref());
@@ -138,14 +138,14 @@ impl Item {
         name.rfind('/').map_or("", |at| &name[..=at])
     }
 
-    /// The figure with its panel index; of a metric, the one that stands for it.
-    pub(super) fn panel<'a>(&self, shown: Shown<'a>) -> Option<Panel<'a>> {
+    /// The figure with its panel index; of a metric, the one that stands for it on this axis.
+    pub(super) fn panel<'a>(&self, shown: Shown<'a>, x: Option<Align>) -> Option<Panel<'a>> {
         match (&self.content, shown) {
             (Content::Figure(figure, panel), _) => {
                 Some((Cow::Borrowed(shown.run()?.figures.get(*figure)?), *panel))
             }
-            (Content::Facet(facet), Shown::Compared { runs, groups, .. }) => {
-                Some((Cow::Owned(overlay::figure(runs, groups, facet)), 0))
+            (Content::Facet(facet), Shown::Compared { runs, .. }) => {
+                Some((Cow::Owned(overlay::figure(runs, facet, x.unwrap_or_default().native())), 0))
             }
             (Content::Metric(name), _) => {
                 Some((Cow::Owned(metric_figure(name, shown.run()?.info(name), "step")), 0))
@@ -167,7 +167,7 @@ impl Item {
         Some(match (&self.content, shown) {
             (Content::Metric(name), _) => ChartContent::Metric(name.clone()),
             (Content::Figure(_, panel), _) => {
-                ChartContent::Figure { id: self.panel(shown)?.0.id.clone(), panel: *panel }
+                ChartContent::Figure { id: self.panel(shown, None)?.0.id.clone(), panel: *panel }
             }
             (Content::Facet(facet), Shown::Compared { by, .. }) => {
                 ChartContent::Compared { facet: facet.clone(), by: by.clone() }
@@ -198,7 +198,7 @@ impl Item {
         if self.metric().is_some() {
             return Some(chosen.unwrap_or_default());
         }
-        let (figure, panel) = self.panel(scene.shown)?;
+        let (figure, panel) = self.panel(scene.shown, chosen)?;
         let of_metric = |m: &&Mark| m.metric.is_some() && matches!(m.kind, MarkKind::Line | MarkKind::Band);
         let mark = figure.panels.get(panel)?.marks.iter().find(of_metric)?;
         Some(chosen.unwrap_or_else(|| declared_x(mark).into()))

@@ -80,7 +80,7 @@ impl Charts {
     /// The plot of a chart in its cell.
     pub(super) fn plot(&self, scene: &Scene<'_>, chart: usize, cell: Rect) -> Option<Plot> {
         let item = &self.items[chart];
-        let panel = item.panel(scene.shown);
+        let panel = item.panel(scene.shown, scene.look.x);
         let subject = item.subject(panel.as_ref())?;
         let sources = scene.shown.sources();
         let size = (usize::from(cell.width), usize::from(cell.height));
