@@ -1,8 +1,13 @@
 //! Averages several series into one line, with their range, at each position of the axis.
 
+use std::collections::HashMap;
+
 use gradtop_store::Average;
 
 use crate::live::series::Row;
+
+/// Seconds within which rows may be sent that are logged at once.
+const AT_ONCE: f64 = 0.01;
 
 /// An averaged line in log order. A NaN in x interrupts it.
 #[derive(Debug, Default, PartialEq)]
@@ -53,27 +58,35 @@ impl Averaged {
     }
 }
 
-/// Gives rows of trials of a run the place of the first of them, where they are of the same steps and logged one after the other:
-/// they are of one moment, which clocks divide.
+/// Puts what trials of a run logged at one step where the first of them was logged: before that one went on, or at once.
+/// Clocks divide what belongs together, but trials that are trained one after the other have nothing at one time.
 pub(super) fn put_together(trials: &mut [Vec<Row>]) {
-    let all =
-        trials.iter_mut().enumerate().flat_map(|(trial, rows)| rows.iter_mut().map(move |row| (trial, row)));
-    let mut all: Vec<(usize, &mut Row)> = all.collect();
-    all.sort_by(|(_, a), (_, b)| a.span.0.total_cmp(&b.span.0));
-    let mut first: Option<Row> = None;
-    let mut seen = Vec::new();
-    for (trial, row) in all {
-        match first {
-            Some(first) if first.steps == row.steps && !seen.contains(&trial) => {
-                (row.x, row.span) = (first.x, first.span)
-            }
-            _ => {
-                first = Some(*row);
-                seen.clear();
-            }
-        }
-        seen.push(trial);
+    let mut all = Vec::new();
+    for (trial, rows) in trials.iter_mut().enumerate() {
+        let begins: Vec<f64> = rows.iter().map(|row| row.span.0).collect();
+        let to_next = |i: usize| begins.get(i..i + 2).map(|pair| pair[1] - pair[0]);
+        let pause = |i: usize| to_next(i).or_else(|| to_next(i.checked_sub(1)?)).unwrap_or(0.0);
+        all.extend(rows.iter_mut().enumerate().map(|(i, row)| (trial, pause(i), row)));
     }
+    all.sort_by(|(.., a), (.., b)| a.span.0.total_cmp(&b.span.0));
+    let mut moments: HashMap<(i64, i64), Vec<Moment>> = HashMap::new();
+    for (trial, pause, row) in all {
+        let moments = moments.entry(row.steps).or_default();
+        moments.retain(|moment| row.span.0 <= moment.until);
+        if let Some(moment) = moments.iter_mut().find(|moment| !moment.trials.contains(&trial)) {
+            (row.x, row.span) = (moment.first.x, moment.first.span);
+            moment.trials.push(trial);
+        } else {
+            moments.push(Moment { first: *row, until: row.span.0 + pause.max(AT_ONCE), trials: vec![trial] });
+        }
+    }
+}
+
+/// When trials log one step.
+struct Moment {
+    first: Row,
+    until: f64,
+    trials: Vec<usize>,
 }
 
 /// Averages series, each with its rows in log order. Between two of its rows a series is interpolated linearly, so that
