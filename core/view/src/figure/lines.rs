@@ -79,7 +79,7 @@ fn edges(columns: &Columns, window: &Span, up: Scale) -> Vec<f64> {
 /// Returns the values of the lines of one side, or bucket means if they are thinned.
 pub(super) fn values(lines: &[&Line<'_>], side: Side) -> Vec<f64> {
     let members = visible(lines).filter(|l| l.side == side).flat_map(|l| &l.members);
-    members.flat_map(|m| m.rows(WHOLE, Values::Logged)).map(|row| row.value).collect()
+    members.flat_map(|m| m.rows(WHOLE, Values::Logged, Average::Mean)).map(|row| row.value).collect()
 }
 
 /// Returns the 5th percentile of the minima and the 95th percentile of the maxima.

@@ -80,7 +80,12 @@ pub(super) fn histogram_of(mark: &Mark, metric: &str, lines: Vec<Line<'_>>, out:
         out.notes.push("too many values to count each one: means of neighbours are counted".to_owned());
     }
     let values = |line: Line<'_>| {
-        let values = line.rows(WHOLE, Values::Logged).into_iter().flatten().map(|row| row.value).collect();
+        let values = line
+            .members
+            .iter()
+            .flat_map(|m| m.rows(WHOLE, Values::Logged, Average::Mean))
+            .map(|row| row.value)
+            .collect();
         (Some(line.name), line.key, values)
     };
     histogram(mark, lines.into_iter().map(values).collect(), out);

@@ -118,7 +118,7 @@ impl Member<'_> {
     /// Returns the unit of its values: the declared one, else that of its rows.
     pub(super) fn unit(&self) -> Option<&str> {
         let declared = self.run().info(&self.series.key().metric).and_then(|info| info.unit.as_deref());
-        declared.or(self.series.unit())
+        declared.or(self.series.unit()).filter(|unit| !unit.is_empty())
     }
 
     /// Returns the run of its series.

@@ -119,7 +119,7 @@ impl Line<'_> {
     /// Returns the rows of each series around a range of x.
     pub(super) fn rows(&self, x: (f64, f64), values: Values) -> Vec<Vec<Row>> {
         let of_run = |trials: &[Member<'_>]| {
-            let mut rows: Vec<Vec<Row>> = trials.iter().map(|m| m.rows(x, values)).collect();
+            let mut rows: Vec<Vec<Row>> = trials.iter().map(|m| m.rows(x, values, self.average)).collect();
             if trials.iter().any(Member::is_by_time) {
                 average::put_together(&mut rows);
             }
