@@ -1,7 +1,7 @@
 //! Columns of a list of runs: their names, content and sort order. `list` and the monitor share them. What every run has is
 //! in `field.rs`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::theme::Ink;
@@ -10,12 +10,12 @@ use gradtop_host::text::clean;
 use gradtop_store::{Declared, Headline, HeadlineLine, MetricInfo, ParamValue, View};
 use jiff::Timestamp;
 
-use super::field::{FIELDS, Field, METRIC, OF, STATE, headline, headline_key, param};
-use super::filter;
+use super::field::{FIELDS, Field, METRIC, OF, STATE, headline_key, param};
 use super::filter::PARAM;
 use super::key::Key;
+use super::{field, filter};
 use crate::run::param::brief;
-use crate::run::state;
+use crate::run::{headline, state};
 
 /// Returns whether the runs are from different machines, so that the host should be shown.
 pub fn several_hosts<'a>(views: impl IntoIterator<Item = &'a View>) -> bool {
@@ -26,6 +26,12 @@ pub fn several_hosts<'a>(views: impl IntoIterator<Item = &'a View>) -> bool {
 /// Returns the heading of a column.
 pub fn title(name: &str) -> String {
     clean(name.strip_prefix(PARAM).unwrap_or(name))
+}
+
+/// Returns the heading of a column of these runs, which says that values of a metric are their last.
+pub fn heading<'a>(name: &str, mut runs: impl Iterator<Item = &'a View>) -> String {
+    let is_metric = name != METRIC && runs.any(|run| headline_of(run, name).is_some());
+    if is_metric { headline::title(name, None) } else { title(name) }
 }
 
 /// Resolves the name of a column that is not empty for some run: one that every run has, else a parameter, else a metric.
@@ -58,7 +64,7 @@ pub fn cell(run: &View, name: &str, now: Timestamp) -> String {
         (Some(field), _) => field.cell(run, now),
         (None, Some(value)) => brief(value),
         (None, None) => {
-            headline(run, Some(name)).map(|(_, line)| number::value(line.value)).unwrap_or_default()
+            field::headline(run, Some(name)).map(|(_, line)| number::value(line.value)).unwrap_or_default()
         }
     }
 }
@@ -77,17 +83,21 @@ pub fn ink(run: &View, name: &str) -> Ink {
 pub(crate) fn keys<'a>(runs: &[&'a View], name: &str, now: Timestamp) -> Vec<Key> {
     let named = if name == OF { METRIC } else { name };
     let found: Vec<_> = runs.iter().map(|run| headline_of(run, named)).collect();
-    let mut declared: BTreeMap<&'a str, Vec<Option<&'a MetricInfo>>> = BTreeMap::new();
-    for (headline, _) in found.iter().flatten() {
-        declared.entry(headline.metric).or_default().push(headline.info);
-    }
-    let declared: BTreeMap<&str, Declared<'_>> =
-        declared.into_iter().map(|(metric, infos)| (metric, infos.into_iter().collect())).collect();
+    let declared = declared(found.iter().flatten().map(|(headline, _)| headline));
     let keyed = |(of, run): (&Option<_>, &&View)| match of {
         Some(of) if !name.starts_with(PARAM) => headline_key(of, &declared[of.0.metric]),
         _ => key(run, name, now),
     };
     found.iter().zip(runs).map(keyed).collect()
+}
+
+/// Returns what runs declare of each of their metrics.
+fn declared<'h, 'a: 'h>(found: impl Iterator<Item = &'h Headline<'a>>) -> BTreeMap<&'a str, Declared<'a>> {
+    let mut declared: BTreeMap<&'a str, Vec<Option<&'a MetricInfo>>> = BTreeMap::new();
+    for headline in found {
+        declared.entry(headline.metric).or_default().push(headline.info);
+    }
+    declared.into_iter().map(|(metric, infos)| (metric, infos.into_iter().collect())).collect()
 }
 
 /// Returns the sort key of a run in a column that is no metric. With the prefix [`PARAM`], the name means a parameter.
@@ -102,21 +112,35 @@ fn key(run: &View, name: &str, now: Timestamp) -> Key {
     }
 }
 
-/// Returns whether a column has values of several splits, which are not comparable and are sorted each by itself.
-pub fn has_several_splits<'a>(name: &str, runs: impl Iterator<Item = &'a View>) -> bool {
-    let splits = runs.filter_map(|run| headline_of(run, name)).map(|(_, line)| line.split.map(str::to_owned));
-    splits.collect::<BTreeSet<_>>().len() > 1
+/// Returns what a run's value in a column of a metric is of: `ms · deep · test · mean of 5`. The column `metric` has one of its own.
+pub fn of(run: &View, name: &str) -> String {
+    let Some((headline, line)) = headline_of(run, name).filter(|_| name != METRIC) else {
+        return String::new();
+    };
+    let unit = Declared::from(headline.info).unit().map(clean);
+    let words = unit.into_iter().chain([headline::line_words(&line, true)]).filter(|words| !words.is_empty());
+    words.collect::<Vec<_>>().join(" · ")
 }
 
-/// Returns the split that a run's value in a column is of.
-pub fn split(run: &View, name: &str) -> String {
-    headline_of(run, name).and_then(|(_, line)| line.split.map(clean)).unwrap_or_default()
+/// Returns what all values in a column are of, if that is the same; else each says it.
+pub fn of_all<'a>(runs: impl Iterator<Item = &'a View>, name: &str) -> Option<String> {
+    let mut all = runs.filter(|run| headline_of(run, name).is_some()).map(|run| of(run, name));
+    let first = all.next().unwrap_or_default();
+    all.all(|other| other == first).then_some(first)
+}
+
+/// Says why the order of runs by a column means little: `goals differ: min, max`, `units differ: ms, s`. Values of another unit come
+/// after the others.
+pub fn doubts<'a>(runs: impl Iterator<Item = &'a View>, name: &str) -> Vec<String> {
+    let name = if name == OF { METRIC } else { name };
+    let found: Vec<_> = runs.filter_map(|run| headline_of(run, name)).collect();
+    declared(found.iter().map(|(headline, _)| headline)).values().flat_map(Declared::doubts).collect()
 }
 
 fn headline_of<'a>(run: &'a View, name: &str) -> Option<(Headline<'a>, HeadlineLine<'a>)> {
     match (name == METRIC, Field::named(name), param(run, name)) {
-        (true, ..) => headline(run, None),
-        (_, None, None) => headline(run, Some(name)),
+        (true, ..) => field::headline(run, None),
+        (_, None, None) => field::headline(run, Some(name)),
         _ => None,
     }
 }

@@ -1,12 +1,12 @@
 //! The values that represent a run, and how they are named in titles, cells and sentences.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use gradtop_chart::cells::align::{Align, align};
 use gradtop_chart::cells::text::{fit_distinct, fit_ends, width_of};
 use gradtop_chart::number;
 use gradtop_host::text::clean;
-use gradtop_store::{Declared, Headline, HeadlineLine, View};
+use gradtop_store::{Average, Declared, Headline, HeadlineLine, View};
 
 /// Returns the headline metrics of a run in declaration order.
 pub fn all(view: &View) -> Vec<Headline<'_>> {
@@ -85,14 +85,12 @@ pub struct Told {
     pub split: String,
     /// The statistic, if it is one of several values: `geometric mean of 3`.
     pub mean: String,
-    /// What is said of it at least: `mean`, or `geometric` where others have another mean.
+    /// What is said of it at least: `mean`, or `geo.` for a geometric one.
     pub least: &'static str,
 }
 
 /// A series that is cut to this width is still recognized.
 const LEAST_SERIES: usize = 4;
-/// What is said at least of a mean.
-const MEAN: &str = "mean";
 
 impl Told {
     /// Returns what the value is of: `deep · test · mean of 5`.
@@ -100,11 +98,12 @@ impl Told {
         joined(&self.series, &self.mean)
     }
 
-    /// Returns the same with fewer words each: without the number of values, the kind of mean, both, and at last the mean.
-    fn forms(&self) -> [String; 5] {
+    /// Returns the same with fewer words each: without the number of values, in one word, and at last without the mean.
+    fn forms(&self) -> [String; 6] {
         let (kind, count) = self.mean.split_once(" of ").unwrap_or_default();
-        let counted = if count.is_empty() { String::new() } else { format!("{} of {count}", self.least) };
-        let means = [self.mean.as_str(), kind, &counted, self.least, ""];
+        let word = kind.trim_end_matches(" mean");
+        let counted = if count.is_empty() { String::new() } else { format!("{word} of {count}") };
+        let means = [self.mean.as_str(), kind, &counted, word, self.least, ""];
         means.map(|mean| joined(&self.series, mean))
     }
 
@@ -115,7 +114,7 @@ impl Told {
 
     /// Returns what the value is of in at most `room` columns: that it is a mean goes last, the series is cut before.
     pub fn of_within(&self, room: usize, ascii: bool) -> String {
-        if let Some(whole) = self.forms()[..4].iter().find(|form| width_of(form) <= room) {
+        if let Some(whole) = self.forms()[..5].iter().find(|form| width_of(form) <= room) {
             return whole.clone();
         }
         let mean = width_of(&joined(" ", self.least)) - 1;
@@ -165,10 +164,10 @@ pub fn told(view: &View, common: Option<&Common>) -> Told {
         value: number::value(line.value),
         series: beyond(series, |common| &common.series),
         split: line.split.filter(|_| is_other).map(clean).unwrap_or_default(),
-        least: match mean.as_str() {
-            "" => "",
-            _ if common.is_some_and(|common| !common.means_differ) => MEAN,
-            _ => line.average.short(),
+        least: match line.average {
+            _ if mean.is_empty() => "",
+            Average::GeometricMean => "geo.",
+            other => other.word(),
         },
         mean,
     }
@@ -190,7 +189,7 @@ pub fn brief(views: &[&View], common: Option<&Common>, room: usize, ascii: bool)
     let left = room.saturating_sub(wide(&values) + 1);
     // All are shortened alike.
     let form = |at: usize| told.iter().map(|told| told.forms()[at].clone()).collect::<Vec<String>>();
-    let names = (0..5).map(form).find(|form| wide(form) <= left).unwrap_or_else(|| {
+    let names = (0..6).map(form).find(|form| wide(form) <= left).unwrap_or_else(|| {
         let whole: Vec<String> = told.iter().map(|told| told.series.clone()).collect();
         let cut: Vec<String> = told.iter().map(|told| told.series_within(left, ascii)).collect();
         let distinct = |names: &[String]| names.iter().collect::<BTreeSet<_>>().len();
@@ -200,10 +199,17 @@ pub fn brief(views: &[&View], common: Option<&Common>, room: usize, ascii: bool)
     values.iter().zip(names).map(|(value, name)| format!("{value} {name}").trim_end().to_owned()).collect()
 }
 
-/// Returns how many of these values are means, where there is no room to say it of each: `14 means`.
+/// Returns how many of these values are means, where there is no room to say it of each: `14 means`, `2 geometric, 3 means`.
 pub fn means(views: &[&View], common: Option<&Common>) -> Option<String> {
-    let means = views.iter().filter(|view| !told(view, common).mean.is_empty()).count();
-    (means > 0).then(|| number::counted(means, MEAN))
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for told in views.iter().map(|view| told(view, common)).filter(|told| !told.mean.is_empty()) {
+        *counts.entry(told.least).or_default() += 1;
+    }
+    let words = |(mean, n): (&str, usize)| match mean {
+        "mean" => number::counted(n, mean),
+        _ => format!("{n} geometric"),
+    };
+    (!counts.is_empty()).then(|| counts.into_iter().map(words).collect::<Vec<_>>().join(", "))
 }
 
 /// Returns the columns that [`brief`] needs for each value to cut no series.
@@ -227,8 +233,8 @@ pub struct Common {
     series: String,
     /// The statistic of all values, if it is to be said once for all; else empty.
     mean: String,
-    /// Whether some are another mean than others.
-    means_differ: bool,
+    /// What is said of it at least.
+    least: &'static str,
     /// Whether they have different units; each value has its own then.
     units_differ: bool,
 }
@@ -241,8 +247,8 @@ impl Common {
 
     /// Returns what all values are of, as far as it is said once for all.
     pub fn told(&self) -> Told {
-        let least = if self.mean.is_empty() { "" } else { MEAN };
-        Told { series: self.series.clone(), mean: self.mean.clone(), least, ..Told::default() }
+        let Self { series, mean, least, .. } = self.clone();
+        Told { series, mean, least, ..Told::default() }
     }
 
     /// Says once for all what the values are of, where it is the same: split, series and statistic. If most values are of one
@@ -259,11 +265,12 @@ impl Common {
         }
         let told = views.iter().map(|view| told(view, Some(&self))).filter(|told| !told.value.is_empty());
         let told: Vec<Told> = told.collect();
-        let same = |of: fn(&Told) -> &str| {
-            let first = told.first().map_or("", of);
-            if told.iter().all(|told| of(told) == first) { first.to_owned() } else { String::new() }
-        };
-        (self.series, self.mean) = (same(|told| &told.series), same(|told| &told.mean));
+        fn same(told: &[Told], of: fn(&Told) -> &str) -> Option<&Told> {
+            told.first().filter(|first| told.iter().all(|told| of(told) == of(first)))
+        }
+        let mean = same(&told, |told| &told.mean);
+        (self.mean, self.least) = mean.map(|told| (told.mean.clone(), told.least)).unwrap_or_default();
+        self.series = same(&told, |told| &told.series).map(|told| told.series.clone()).unwrap_or_default();
         self
     }
 }
@@ -276,13 +283,9 @@ pub fn common(views: &[&View]) -> Option<Common> {
     let split = found[0].line()?.split;
     let named = same(&|h| h.line().is_some_and(|l| l.split == split));
     let split = split.filter(|_| named).map(str::to_owned);
-    let mut means = found.iter().filter_map(Headline::line).filter(|l| l.trials > 1).map(|l| l.average);
-    let first = means.next();
-    let means_differ = means.any(|mean| Some(mean) != first);
     same(&|h| h.metric == metric).then(|| Common {
         metric: metric.to_owned(),
         split,
-        means_differ,
         units_differ: !found.iter().map(|h| h.info).collect::<Declared<'_>>().has_one_unit(),
         ..Common::default()
     })

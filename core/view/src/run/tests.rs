@@ -275,14 +275,14 @@ fn a_mean_is_called_one_where_its_series_is_cut() {
         series: "a-network-with-a-name".to_owned(),
         split: String::new(),
         mean: "geometric mean of 3".to_owned(),
-        least: "mean",
+        least: "geo.",
     };
     let of = |room| told.of_within(room, true);
     assert_eq!(of(50), "a-network-with-a-name · geometric mean of 3");
     assert_eq!(of(38), "a-network-with-a-name · geometric mean");
-    assert_eq!(of(34), "a-network-with-a-name · mean of 3");
-    assert_eq!(of(30), "a-network-with-a-name · mean");
-    assert_eq!(of(18), "a-net~-name · mean");
+    assert_eq!(of(34), "a-network-with-a-name · geometric");
+    assert_eq!(of(30), "a-network-with-a-name · geo.");
+    assert_eq!(of(18), "a-net~-name · geo.");
 }
 
 #[test]
@@ -292,17 +292,17 @@ fn a_split_that_the_title_does_not_name_is_not_cut() {
         series: "middle · sign".to_owned(),
         split: "sign".to_owned(),
         mean: "geometric mean of 3".to_owned(),
-        least: "mean",
+        least: "geo.",
     };
     let of = |room| told.of_within(room, true);
     assert_eq!(
         [20, 19, 18, 12, 11, 6].map(of),
         [
-            "middle · sign · mean",
-            "mi~le · sign · mean",
-            "mi~e · sign · mean",
-            "sign · mean",
-            "sign · mean",
+            "middle · sign · geo.",
+            "mi~le · sign · geo.",
+            "mi~e · sign · geo.",
+            "sign · geo.",
+            "sign · geo.",
             "sign"
         ]
     );
@@ -310,7 +310,7 @@ fn a_split_that_the_title_does_not_name_is_not_cut() {
 
 /// A log of another program may say that the metric is linear.
 #[test]
-fn beside_arithmetic_means_a_geometric_one_is_called_so_in_any_room() {
+fn a_geometric_mean_is_called_so_in_any_room() {
     let mut fixtures = RunFixtures::new();
     let mut of = |name: &str, log: bool| {
         let trial = |trial| SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
@@ -330,7 +330,8 @@ fn beside_arithmetic_means_a_geometric_one_is_called_so_in_any_room() {
     assert_eq!(said(&both, 20), ["geometric mean of 2", "mean of 2"]);
     assert_eq!(said(&both, 14), ["geometric mean", "mean of 2"]);
     assert_eq!(said(&both, 9), ["geometric", "mean of 2"]);
-    assert_eq!(said(&both[..1], 9), ["mean of 2"], "nothing else is there");
+    assert_eq!(said(&both, 8), ["geo.", "mean"]);
+    assert_eq!(said(&both[..1], 9), ["geometric"], "nothing else is there");
     assert_eq!(
         headline::brief(&both, headline::common(&both).as_ref(), 13, true),
         ["0.5 geometric", "0.5 mean"]

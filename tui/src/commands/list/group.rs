@@ -88,8 +88,13 @@ struct GroupTable<'a> {
     terse: bool,
 }
 
-/// Prints the runs of one experiment under its name. `hosts`: say where each ran.
-pub(super) fn print(experiment: &str, views: &[&View], hosts: bool) {
+/// Prints the name of an experiment, and what is said of all its runs.
+pub(super) fn heading(experiment: &str, said: &str) {
+    print::line(&format!("\n{}{}", print::styled(experiment, Ink::Bold), print::styled(said, Ink::Dim)));
+}
+
+/// Prints the runs of one experiment under its name. `hosts`: say where each ran; `doubts`: what is wrong with their order.
+pub(super) fn print(experiment: &str, views: &[&View], hosts: bool, doubts: &str) {
     let mut shown = GroupTable::new(views, hosts, print::terminal().tty);
     let mut table = shown.table();
     // A remark is whole beside its run, or below it.
@@ -105,7 +110,7 @@ pub(super) fn print(experiment: &str, views: &[&View], hosts: bool) {
         table = shown.brief(width);
         said.extend(headline::means(views, shown.common.as_ref()).map(|means| format!("  {means}")));
     }
-    print::line(&format!("\n{}{}", print::styled(experiment, Ink::Bold), print::styled(&said, Ink::Dim)));
+    heading(experiment, &(said + doubts));
     print::lines(shown.lines(&table));
 }
 
@@ -364,14 +369,15 @@ mod tests {
         let mut last = String::new();
         while shown.reduce() {
             let line = shown.table().lines(0)[1].clone();
-            assert!(line.contains("mean"), "{line}");
+            assert!(line.contains("geo"), "{line}");
             assert!(
-                line.contains("mean of 3") || shown.columns.iter().all(|c| c.dispensable(shown.telling) <= 2),
+                line.contains("geometric mean of 3")
+                    || shown.columns.iter().all(|c| c.dispensable(shown.telling) <= 2),
                 "{line}"
             );
             last = line;
         }
-        assert!(last.ends_with("mean"), "{last}");
+        assert!(last.ends_with("geo."), "{last}");
     }
 
     #[test]

@@ -97,14 +97,15 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             names => columns.extend(names.iter().map(|name| (*name).to_owned())),
         }
     }
+    let mut sorted = None;
     if let Some(Sort { by, reversed }) = &looked.sort {
         // The monitor prefixes parameters.
         let named = if by.starts_with(PARAM) { Some(by.clone()) } else { column::named(by, views.iter()) };
         match named {
             Some(by) => {
-                order::sort_runs(&Sort { by, reversed: *reversed }, Timestamp::now(), &mut views, |view| {
-                    view
-                });
+                let sort = Sort { by, reversed: *reversed };
+                order::sort_runs(&sort, Timestamp::now(), &mut views, |view| view);
+                sorted = Some(sort.by);
             }
             None => unknown.push(by),
         }
@@ -131,7 +132,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
             print::line("Start one:  gradtop run EXPERIMENT     List experiments:  gradtop experiments");
         }
     } else {
-        table(&views, &runs, &columns);
+        table(&views, &runs, &columns, sorted.as_deref());
     }
     if !args.json {
         super::warn_of_counted(&views, &damaged);
@@ -168,7 +169,7 @@ fn no_match(args: &Args, text: &str, names: &[String]) -> Result<i32> {
     Ok(0)
 }
 
-fn table(views: &[View], runs: &Path, columns: &[String]) {
+fn table(views: &[View], runs: &Path, columns: &[String], sorted: Option<&str>) {
     let counted = |(state, certain, n)| format!("{n} {}", state::word(state, certain));
     let words: Vec<String> = state::counts(views).into_iter().map(counted).collect();
     let folder = print::styled(&print::short(runs), Ink::Bold);
@@ -183,30 +184,44 @@ fn table(views: &[View], runs: &Path, columns: &[String]) {
     groups.sort_by_key(|(_, views)| std::cmp::Reverse(views.iter().map(|v| v.manifest.created).max()));
     let hosts = column::several_hosts(views);
     for (experiment, views) in groups {
+        let doubts = sorted.map(|by| doubts(&views, by)).unwrap_or_default();
         if columns.is_empty() {
-            group::print(&clean(experiment), &views, hosts);
+            group::print(&clean(experiment), &views, hosts, &doubts);
         } else {
-            print::heading(&clean(experiment));
+            let all_of = |name: &str| column::of_all(views.iter().copied(), name).filter(|of| !of.is_empty());
+            let said = |name: &String| Some(format!("  {}: {}", column::title(name), all_of(name)?));
+            let of: String = columns.iter().filter_map(said).collect();
+            group::heading(&clean(experiment), &(of + &doubts));
             chosen(&views, columns).print_wrapped(1);
         }
     }
 }
 
-/// The table of the requested columns. Values of several splits name theirs.
+/// Says why the order of these runs by a column means little, to follow the name of their experiment.
+fn doubts(views: &[&View], by: &str) -> String {
+    let doubts = column::doubts(views.iter().copied(), by);
+    if doubts.is_empty() {
+        String::new()
+    } else {
+        format!("  sorted by {}: {}", column::title(by), clean(&doubts.join("; ")))
+    }
+}
+
+/// The table of the requested columns. Values of a metric say what they are of, where that differs.
 fn chosen(views: &[&View], columns: &[String]) -> Table {
     let all = || views.iter().copied();
     let now = Timestamp::now();
     let mut heads: Vec<(String, Align)> = Vec::new();
     let mut rows: Vec<Vec<Words>> = vec![Vec::new(); views.len()];
     for name in columns {
-        heads.push((column::title(name), column::align(name, all())));
-        let splits = column::has_several_splits(name, all());
-        heads.extend(splits.then(|| ("of".to_owned(), Align::Left)));
+        heads.push((column::heading(name, all()), column::align(name, all())));
+        let differ = column::of_all(all(), name).is_none();
+        heads.extend(differ.then(|| ("of".to_owned(), Align::Left)));
         // A column that was asked for stays, also without any value.
         let none = views.iter().all(|view| column::cell(view, name, now).is_empty());
         for (row, view) in rows.iter_mut().zip(views) {
             row.push(if none { Words::dim(number::MISSING) } else { group::cell(view, name, now) });
-            row.extend(splits.then(|| Words::dim(column::split(view, name))));
+            row.extend(differ.then(|| Words::dim(column::of(view, name))));
         }
     }
     // Where not all fit beside each other, the others are named below their row: the last column alone is not.
@@ -225,7 +240,7 @@ mod tests {
     use crate::app::testing::{Bench, run};
 
     #[test]
-    fn a_requested_metric_names_the_splits_of_its_values_if_there_are_several() {
+    fn a_requested_metric_says_what_its_values_are_of_if_that_differs() {
         let of = |name: &str, split: &str| {
             let key = SeriesKey { split: Some(split.to_owned()), ..SeriesKey::metric("loss") };
             run("fit", name, 1).logged(key, &[(1, 0.5)])
@@ -237,8 +252,13 @@ mod tests {
         };
         assert_eq!(
             lines(vec![of("a", "test"), of("b", "val")]),
-            ["name  loss  of", "a      0.5  test", "b      0.5  val"]
+            ["name  last loss  of", "a           0.5  MSE · test", "b           0.5  MSE · val"]
         );
-        assert_eq!(lines(vec![of("a", "val"), of("b", "val")]), ["name  loss", "a      0.5", "b      0.5"]);
+        let alike = ["name  last loss", "a           0.5", "b           0.5"];
+        assert_eq!(lines(vec![of("a", "val"), of("b", "val")]), alike);
+        let [a, b] = ["ms", "s"]
+            .map(|unit| of(unit, "val").with(|manifest, _| manifest.metrics[0].unit = Some(unit.to_owned())));
+        let units = ["name  last loss  of", "ms          0.5  ms · val", "s           0.5  s · val"];
+        assert_eq!(lines(vec![a, b]), units);
     }
 }

@@ -3,7 +3,6 @@
 use super::cells::{self, LEAST, REMARK};
 use super::list::Group;
 use super::what::{What, told, without_last};
-use crate::print::clean;
 use crate::screens::shared::Shared;
 use gradtop_chart::cells::align::Align;
 use gradtop_chart::cells::room::Wish::{self, UpTo, Whole};
@@ -396,18 +395,14 @@ impl<'a> Sight<'_, 'a> {
             if align == Align::Point { cells::align_point(&text, cells::BEFORE_POINT) } else { text }
         });
         // The heading may carry the mark of the sort order.
-        widths.push(width_of(&clean(name)) + 2);
+        widths.extend(self.groups.iter().map(|group| width_of(&what.title(group)) + 2));
         let whole = widest(&widths);
         let least = if align == Align::Left { LEAST } else { whole.min(WIDEST) };
         let wishes = [(For::Run, Whole(least)), (For::WholeParam, UpTo(whole))];
         let mut columns = vec![Candidate { align, ..Candidate::new(what, wishes) }];
-        if self
-            .groups
-            .iter()
-            .any(|group| column::has_several_splits(name, group.rows.iter().map(|run| &run.view)))
-        {
-            let splits = self.widths(|_, run| column::split(&run.view, name));
-            columns.push(Candidate::fixed(What::Split(name), widest(&splits).clamp(2, 18), For::Run));
+        if self.groups.iter().any(|group| what.of_all(group).is_none()) {
+            let of = self.widths(|_, run| column::of(&run.view, name));
+            columns.push(Candidate::fixed(What::Of(name), widest(&of).clamp(2, 18), For::Run));
         }
         columns
     }

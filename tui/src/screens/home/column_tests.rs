@@ -298,7 +298,7 @@ fn a_mean_is_called_one_at_every_size() {
         for (width, height) in [(200, 50), (120, 36), (80, 24), (60, 20), (40, 15)] {
             bench.resize(width, height);
             let screen = bench.screen();
-            assert!(screen.contains(" mean"), "{width}x{height}: {screen}");
+            assert!(screen.contains(" geo"), "{width}x{height}: {screen}");
             let last = screen.contains("last test loss") || screen.contains("last loss") || width < 60;
             assert!(last, "{width}x{height}: {screen}");
         }
@@ -310,7 +310,7 @@ fn a_mean_is_called_one_at_every_size() {
         bench.resize(width, height);
         let screen = bench.screen();
         let line = screen.lines().find(|line| line.contains("a-run-1") && line.contains("0.25")).unwrap();
-        assert!(line.contains(" mean"), "{width}x{height}: {screen}");
+        assert!(line.contains(" geo"), "{width}x{height}: {screen}");
     }
 }
 
@@ -419,7 +419,7 @@ fn on_a_phone_a_group_gives_up_a_word_before_it_hides_that_values_are_means() {
     bench.type_text("name:curve-fit-6 OR name:curve-fit-7");
     bench.keys("enter");
     let screen = bench.screen();
-    assert!(screen.contains("2 of 8, middle · mean"), "{screen}");
+    assert!(screen.contains("2 of 8, middle · geo."), "{screen}");
 }
 
 #[test]
@@ -427,7 +427,7 @@ fn where_some_values_are_means_a_phone_counts_them() {
     let single = run("curve-fit", "curve-fit-1", 1).losses();
     let mut bench = Bench::of(sweep().into_iter().chain([single]).collect());
     bench.resize(40, 15);
-    assert!(bench.screen().contains("9 runs, 8 means"), "{}", bench.screen());
+    assert!(bench.screen().contains("9 runs, 8 geometric"), "{}", bench.screen());
 }
 
 #[test]

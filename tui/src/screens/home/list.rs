@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use gradtop_store::View;
+
 use crate::print::clean;
 use crate::screens::shared::Shared;
 use crate::widgets::Move;
@@ -60,6 +62,12 @@ pub(crate) struct Group {
     pub(crate) params: Vec<Differing>,
     /// The headline metric, if its runs agree on one; what all their values are of is said in the heading.
     pub(crate) common: Option<headline::Common>,
+}
+
+impl Group {
+    pub(super) fn views(&self) -> impl Iterator<Item = &View> {
+        self.rows.iter().map(|run| &run.view)
+    }
 }
 
 #[derive(Clone, Debug, Default)]

@@ -122,7 +122,7 @@ impl Row<'_> {
             What::Metric => (told(group, run).value, theme.text()),
             What::Param(_) => (self.own(column).to_owned(), usual),
             What::Who => (told(group, run).of_within(column.width, theme.ascii()), theme.dim()),
-            what @ (What::Other("age" | "device" | "host" | "of") | What::Split(_)) => {
+            what @ (What::Other("age" | "device" | "host" | "of") | What::Of(_)) => {
                 (what.text(group, run, self.shared.now), theme.dim())
             }
             what => (what.text(group, run, self.shared.now), usual),

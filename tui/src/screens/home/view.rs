@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Text, Span};
 
-use super::columns::Columns;
+use super::columns::{Column, Columns};
 use super::list::{Group, Line};
 use super::row::{self, Row, Texts};
 use super::what::{What, without_last};
@@ -166,6 +166,12 @@ impl Home {
             let views: Vec<_> = group.rows.iter().map(|run| &run.view).collect();
             said.extend(headline::means(&views, group.common.as_ref()).map(|means| format!(", {means}")));
         }
+        let all_of = |columns: &Columns<'_>| {
+            let of = |column: &Column<'_>| Some((column.what.title(group), column.what.of_all(group)?));
+            let said = columns.0.iter().filter_map(of).filter(|(_, of)| !of.is_empty());
+            said.map(|(title, of)| format!(", {title}: {of}")).collect::<String>()
+        };
+        said.extend(columns.map(all_of));
         let selected = group.rows.iter().filter(|r| self.selected.contains(&r.id)).count();
         said.extend((selected > 0).then(|| format!(", {selected} selected")));
         let sort = &shared.settings.home.sort;
@@ -174,7 +180,11 @@ impl Home {
         let unseen =
             columns.is_some_and(|columns| !columns.0.iter().any(|column| column.what.is_sorted(group, sort)));
         let sorted = unseen && *sort != Sort::default() && matters();
-        said.extend(sorted.then(|| format!(", {}", words(sort))));
+        let doubts = column::doubts(group.views(), &sort.by);
+        if sorted || !doubts.is_empty() {
+            said.extend([", ".to_owned(), words(sort)]);
+        }
+        said.extend((!doubts.is_empty()).then(|| format!(": {}", clean(&doubts.join("; ")))));
         said + " "
     }
 

@@ -24,8 +24,8 @@ pub(super) enum What<'a> {
     Spark,
     /// Any other column of a list of runs, by name.
     Other(&'a str),
-    /// The split of the values in that column.
-    Split(&'a str),
+    /// What the values in that column are of.
+    Of(&'a str),
 }
 
 impl What<'_> {
@@ -37,7 +37,7 @@ impl What<'_> {
             Self::Param(i) => group.params.get(i)?.name.clone(),
             Self::Bar | Self::Percent => "progress".to_owned(),
             Self::Metric | Self::Who | Self::Spark => "metric".to_owned(),
-            Self::Other(name) | Self::Split(name) => name.to_owned(),
+            Self::Other(name) | Self::Of(name) => name.to_owned(),
         })
     }
 
@@ -49,7 +49,7 @@ impl What<'_> {
     /// The text of a run.
     pub(super) fn text(self, group: &Group, run: &RunRow, now: Timestamp) -> String {
         match self {
-            Self::Split(name) => column::split(&run.view, name),
+            Self::Of(name) => column::of(&run.view, name),
             _ => self.sorts(group).map(|name| column::cell(&run.view, &name, now)).unwrap_or_default(),
         }
     }
@@ -69,10 +69,19 @@ impl What<'_> {
             Self::Metric => {
                 group.common.as_ref().map_or_else(|| "last value".to_owned(), headline::Common::title)
             }
-            Self::Who | Self::Split(_) => "of".to_owned(),
+            Self::Who | Self::Of(_) => "of".to_owned(),
             Self::Percent => "done".to_owned(),
             Self::Spark => "trend".to_owned(),
+            Self::Other(name) => column::heading(name, group.views()),
             _ => self.sorts(group).map(|name| clean(&name)).unwrap_or_default(),
+        }
+    }
+
+    /// What all values of a metric that was asked for are of, if that is the same.
+    pub(super) fn of_all(self, group: &Group) -> Option<String> {
+        match self {
+            Self::Other(name) => column::of_all(group.views(), name),
+            _ => Some(String::new()),
         }
     }
 }
