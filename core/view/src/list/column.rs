@@ -80,7 +80,7 @@ pub fn ink(run: &View, name: &str) -> Ink {
 }
 
 /// Returns the sort keys of runs in a column. No run decides how the values of a metric are ordered: all that have it do.
-pub(crate) fn keys<'a>(runs: &[&'a View], name: &str, now: Timestamp) -> Vec<Key> {
+pub(crate) fn keys(runs: &[&View], name: &str, now: Timestamp) -> Vec<Key> {
     let named = if name == OF { METRIC } else { name };
     let found: Vec<_> = runs.iter().map(|run| headline_of(run, named)).collect();
     let declared = declared(found.iter().flatten().map(|(headline, _)| headline));

@@ -265,12 +265,13 @@ impl Common {
         }
         let told = views.iter().map(|view| told(view, Some(&self))).filter(|told| !told.value.is_empty());
         let told: Vec<Told> = told.collect();
-        fn same(told: &[Told], of: fn(&Told) -> &str) -> Option<&Told> {
-            told.first().filter(|first| told.iter().all(|told| of(told) == of(first)))
+        let first = told.first().cloned().unwrap_or_default();
+        if told.iter().all(|told| told.mean == first.mean) {
+            (self.mean, self.least) = (first.mean, first.least);
         }
-        let mean = same(&told, |told| &told.mean);
-        (self.mean, self.least) = mean.map(|told| (told.mean.clone(), told.least)).unwrap_or_default();
-        self.series = same(&told, |told| &told.series).map(|told| told.series.clone()).unwrap_or_default();
+        if told.iter().all(|told| told.series == first.series) {
+            self.series = first.series;
+        }
         self
     }
 }
