@@ -55,6 +55,15 @@ impl CursorValue {
         format!("{last}{}{}", self.average_in_words(), steps_in_words(self.steps))
     }
 
+    /// Describes in short where it lies, seen from another value: ` (last)`, or the step of one nearby.
+    pub fn distance(&self, from: &Self) -> String {
+        match (self.nearness, from.nearness) {
+            (Nearness::Ended, _) => " (last)".to_owned(),
+            (Nearness::Near, Nearness::Here) => format!(" ({})", steps_in_words(self.steps)),
+            _ => String::new(),
+        }
+    }
+
     /// Returns whether the description of both is the same.
     pub fn has_same_description(&self, other: &Self) -> bool {
         self.is_of_same_steps(other) && self.mean() == other.mean()

@@ -14,7 +14,7 @@ use crate::widgets;
 use gradtop_chart::cells::text::{fit, fit_distinct, width_of};
 use gradtop_chart::number;
 use gradtop_view::compare::Align;
-use gradtop_view::figure::prepared::{Cursor, CursorValue, LineInfo, Nearness, PreparedChart};
+use gradtop_view::figure::prepared::{Cursor, CursorValue, LineInfo, PreparedChart};
 use gradtop_view::live::RunData;
 
 impl Charts {
@@ -266,7 +266,7 @@ fn at_cursor(
         } else if !exceptions {
             let mean = at.mean().filter(|mean| Cursor::mean(lines) != Some(*mean));
             value += &mean.map(|mean| format!(" {}", mean.short())).unwrap_or_default();
-            value += if at.nearness == Nearness::Ended { " (last)" } else { "" };
+            value += &most.as_ref().map(|most| at.distance(most)).unwrap_or_default();
         }
         spans.push(Span::styled(name, theme.dim()));
         spans.push(Span::styled(shared.signs(&value), theme.paint(line.paint)));
@@ -310,6 +310,25 @@ mod tests {
         {
             assert!(seen.contains(&form), "{form:?}: {seen:?}");
         }
+    }
+
+    #[test]
+    fn a_value_nearby_has_its_step_however_little_room_there_is() {
+        let rows: Vec<(i64, f64)> = (0..30).map(|step| (step, 1.0)).collect();
+        let spec = run("fit", "one", 1).series("loss", Some("train"), &rows);
+        let spec = spec.series("loss", Some("validation"), &rows);
+        let mut bench = Bench::of(vec![spec.series("loss", Some("test"), &[(0, 3.0), (20, 2.0), (29, 1.0)])]);
+        let mut live = WatchedRuns::new();
+        bench.keys("enter");
+        bench.follow(&mut live);
+        bench.keys("end");
+        bench.resize(40, 15);
+        bench.follow(&mut live);
+        bench.keys("left left left left left left");
+        bench.follow(&mut live);
+        let screen = bench.screen();
+        let line = screen.lines().rfind(|line| line.starts_with(" step")).unwrap_or_default();
+        assert!(line.contains("(step 20)") && !line.contains("test"), "{screen}");
     }
 
     #[test]
