@@ -68,7 +68,7 @@ pub use read::outline::{Outline, PageSummary, outline};
 pub use read::series_data::{SeriesData, read_series, read_series_around_damage, series_keys};
 pub use read::summary::{Point, SeriesSummary, summarize};
 pub use read::table::{Table, read_table, read_table_last, read_table_rows, table_names};
-pub use read::tailer::{Row, Slice, Tailer};
+pub use read::tailer::{Slice, Tailer};
 pub use runs::find::{
     experiment_of, find_folder, find_run, inspect_each, inspect_runs, list_experiments, list_runs,
     list_runs_checked, new_run_name, readable_name, runs_dir, user_dir, validate_experiment, validate_name,

@@ -25,10 +25,10 @@ impl Rows {
         self.series.is_empty()
     }
 
-    /// Returns the series and range of each block of neighbouring rows of one series, starting at a row.
-    pub(crate) fn by_series(&self, from: usize) -> impl Iterator<Item = (u32, Range<usize>)> {
-        let mut start = from;
-        self.series[from..].chunk_by(|a, b| a == b).map(move |run| {
+    /// Returns the series and range of each block of neighbouring rows of one series.
+    pub(crate) fn by_series(&self) -> impl Iterator<Item = (u32, Range<usize>)> {
+        let mut start = 0;
+        self.series.chunk_by(|a, b| a == b).map(move |run| {
             let rows = start..start + run.len();
             start = rows.end;
             (run[0], rows)

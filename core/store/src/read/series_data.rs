@@ -215,7 +215,7 @@ fn read(
         &mut file,
         &filter,
         |rows, table| {
-            for (number, range) in rows.by_series(0) {
+            for (number, range) in rows.by_series() {
                 let n = number as usize;
                 if wanted.len() <= n {
                     wanted.resize(n + 1, None);

@@ -121,7 +121,7 @@ impl Found<'_> {
     }
 
     fn add_rows(&mut self, rows: &Rows, table: &KeyTable) {
-        for (number, range) in rows.by_series(0) {
+        for (number, range) in rows.by_series() {
             let Some(key) = table.key(number).filter(|key| (self.filter)(key)) else { continue };
             self.add(key.clone(), range.len(), Piece::of(rows, range));
         }

@@ -12,25 +12,10 @@ use crate::log::journal::JournalReader;
 use crate::log::merge::list_pending;
 use crate::log::part::{list_parts, list_segments, names, or_none};
 use crate::log::rows::Rows;
-use crate::log::series::{KeyTable, SeriesFile, SeriesKey};
+use crate::log::series::{SeriesFile, SeriesKey};
 use crate::read::missing::missing_rows;
 use crate::sealed::file::Sealed;
 use crate::sealed::reader::PartReader;
-
-/// A point of a run.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Row {
-    /// The index of its series in [`Tailer::series`].
-    pub series: u32,
-    /// The step.
-    pub step: i64,
-    /// The epoch; NaN if there is none.
-    pub epoch: f64,
-    /// When it was logged, in microseconds since 1970, UTC.
-    pub time_us: i64,
-    /// The value.
-    pub value: f64,
-}
 
 /// A block of neighbouring rows of one series, as columns.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -72,10 +57,6 @@ pub struct Tailer {
     given: i64,
     seen: i64,
     source: Option<Source>,
-    /// Rows that have been read but not returned.
-    batch: Rows,
-    /// How many rows of the batch have been returned.
-    taken: usize,
     at_end: bool,
     superseded: Option<usize>,
     restarts: u64,
@@ -95,7 +76,7 @@ enum Source {
 
 /// What a look at a source gave.
 enum Found {
-    Rows,
+    Rows(Rows),
     /// No rows so far, and perhaps more to look at.
     Nothing,
     /// No more for now.
@@ -121,8 +102,6 @@ impl Tailer {
             given: i64::MIN,
             seen: i64::MIN,
             source: None,
-            batch: Rows::default(),
-            taken: 0,
             at_end: false,
             superseded: None,
             restarts: 0,
@@ -145,35 +124,17 @@ impl Tailer {
         Self { steps: Some((first, last)), ..Self::filtered(run, filter) }
     }
 
-    /// Returns the next rows, at most `max_rows`, stopping once `budget` is spent. If the result is empty and
-    /// [`Self::at_end`] is true, there are no new rows.
-    ///
-    /// # Errors
-    /// The log cannot be read or is damaged.
-    pub fn poll(&mut self, max_rows: usize, budget: Duration) -> Result<Vec<Row>> {
-        let mut out = Vec::new();
-        self.fill(budget, |batch, from, _| {
-            let n = (batch.len() - from).min(max_rows - out.len());
-            out.extend((from..from + n).map(|i| Row {
-                series: batch.series[i],
-                step: batch.step[i],
-                epoch: batch.epoch[i],
-                time_us: batch.time[i],
-                value: batch.value[i],
-            }));
-            (n, out.len() < max_rows)
-        })?;
-        Ok(out)
-    }
-
     /// Passes the next rows to `sink` in blocks of one series, until there are no more or `budget` is spent.
     ///
     /// # Errors
-    /// See [`Self::poll`].
+    /// The log cannot be read or is damaged.
     pub fn poll_slices(&mut self, budget: Duration, mut sink: impl FnMut(Slice<'_>)) -> Result<()> {
-        self.fill(budget, |batch, from, table| {
-            for (series, rows) in batch.by_series(from) {
-                let Some((key, unit)) = table.all().get(series as usize) else { continue };
+        let deadline = Instant::now() + budget;
+        self.notice_resume()?;
+        self.at_end = false;
+        while let Some(batch) = self.read_more()? {
+            for (series, rows) in batch.by_series() {
+                let Some((key, unit)) = self.series().get(series as usize) else { continue };
                 sink(Slice {
                     series,
                     key,
@@ -184,31 +145,12 @@ impl Tailer {
                     value: &batch.value[rows],
                 });
             }
-            (batch.len() - from, true)
-        })
-    }
-
-    /// Reads batch after batch. `take` receives each with the index of its first new row, and returns how many rows it
-    /// took and whether it wants more.
-    fn fill(
-        &mut self,
-        budget: Duration,
-        mut take: impl FnMut(&Rows, usize, &KeyTable) -> (usize, bool),
-    ) -> Result<()> {
-        let deadline = Instant::now() + budget;
-        self.notice_resume()?;
-        self.at_end = false;
-        loop {
-            if self.taken == self.batch.len() && !self.read_more()? {
-                self.at_end = true;
-                return Ok(());
-            }
-            let (n, more) = take(&self.batch, self.taken, &self.series.table);
-            self.taken += n;
-            if !more || Instant::now() >= deadline {
+            if Instant::now() >= deadline {
                 return Ok(());
             }
         }
+        self.at_end = true;
+        Ok(())
     }
 
     /// Returns the series seen so far with their units, by number.
@@ -225,11 +167,8 @@ impl Tailer {
             Some(Source::Part(..)) => None,
         };
         let at = journal(self);
-        let given = |t: &Self| t.taken == t.batch.len();
         at.is_some()
             && at == journal(other)
-            && given(self)
-            && given(other)
             && (self.done, self.given, self.restarts) == (other.done, other.given, other.restarts)
     }
 
@@ -254,19 +193,14 @@ impl Tailer {
         self.at_end
     }
 
-    /// Checks whether the run was resumed from an earlier step, and starts again if so. Returns [`Self::restarts`].
+    /// Checks whether the run was resumed from an earlier step, and starts again if so. Returns how often that has been. When it
+    /// increases, all rows are returned again and earlier ones must be discarded, as some may be superseded.
     ///
     /// # Errors
-    /// See [`Self::poll`].
+    /// See [`Self::poll_slices`].
     pub fn look_back(&mut self) -> Result<u64> {
         self.notice_resume()?;
         Ok(self.restarts)
-    }
-
-    /// Returns how often a resume has set the run back. When it increases, all rows are returned again and earlier ones
-    /// must be discarded, as some may be superseded.
-    pub fn restarts(&self) -> u64 {
-        self.restarts
     }
 
     /// A resume sets rows aside, so start again.
@@ -277,16 +211,14 @@ impl Tailer {
             self.restarts += 1;
             (self.done, self.given, self.seen) = (0, i64::MIN, i64::MIN);
             self.source = None;
-            self.batch = Rows::default();
-            self.taken = 0;
             self.damage.clear();
             self.counted = false;
         }
         Ok(())
     }
 
-    /// Reads one batch. Returns `false` if there is none for now.
-    fn read_more(&mut self) -> Result<bool> {
+    /// Reads one batch. Returns `None` if there is none for now.
+    fn read_more(&mut self) -> Result<Option<Rows>> {
         loop {
             let found = match &mut self.source {
                 None => {
@@ -305,8 +237,8 @@ impl Tailer {
                 }
             };
             match found {
-                Found::Rows => return Ok(true),
-                Found::NoneYet => return Ok(false),
+                Found::Rows(rows) => return Ok(Some(rows)),
+                Found::NoneYet => return Ok(None),
                 Found::Nothing => {}
             }
         }
@@ -315,7 +247,7 @@ impl Tailer {
     /// Takes the next rows of the part that ends with segment `last`.
     fn take_from_part(&mut self, rows: Result<Option<Rows>>, last: u32) -> Result<Found> {
         match rows {
-            Ok(Some(rows)) => return Ok(if self.take(rows) { Found::Rows } else { Found::Nothing }),
+            Ok(Some(rows)) => return Ok(self.selected(rows)),
             Ok(None) => self.finish(last),
             Err(e) if e.is_damage() => {
                 self.note(e);
@@ -331,10 +263,10 @@ impl Tailer {
         match rows {
             Ok(Some(mut rows)) => {
                 self.series.renumber(&mut rows);
-                let any = self.take(rows);
+                let found = self.selected(rows);
                 // Within a journal, rows are read in the order of time.
                 self.given = self.seen;
-                return Ok(if any { Found::Rows } else { Found::Nothing });
+                return Ok(found);
             }
             Ok(None) if ended => self.finish(number),
             // The segment may have grown since the last read; its part has the rest too.
@@ -362,8 +294,8 @@ impl Tailer {
         self.source = None;
     }
 
-    /// Keeps the selected rows that are new. Returns whether there are any.
-    fn take(&mut self, rows: Rows) -> bool {
+    /// Returns the selected rows that are new.
+    fn selected(&mut self, rows: Rows) -> Found {
         let given = self.given;
         self.seen = rows.time.iter().copied().fold(self.seen, i64::max);
         if let Some(filter) = &self.filter {
@@ -378,14 +310,11 @@ impl Tailer {
                 && (all || wanted[rows.series[i] as usize])
                 && (first..=last).contains(&rows.step[i])
         };
-        let count = (0..rows.len()).filter(|i| new(*i)).count();
-        self.taken = 0;
-        if count == rows.len() {
-            self.batch = rows;
-            return count > 0;
+        match (0..rows.len()).filter(|i| new(*i)).count() {
+            0 => Found::Nothing,
+            count if count == rows.len() => Found::Rows(rows),
+            _ => Found::Rows(rows.picked((0..rows.len()).filter(|i| new(*i)))),
         }
-        self.batch = rows.picked((0..rows.len()).filter(|i| new(*i)));
-        count > 0
     }
 
     /// Records that a file is damaged.

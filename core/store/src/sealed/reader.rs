@@ -134,7 +134,7 @@ impl PartReader {
 
 /// Restores the log order within each series. Time never goes back, and rows with equal times keep their order.
 fn in_order_logged(rows: Rows) -> Rows {
-    let ranges = || rows.by_series(0).map(|(_, range)| range);
+    let ranges = || rows.by_series().map(|(_, range)| range);
     if ranges().all(|range| rows.time[range].is_sorted()) {
         return rows;
     }

@@ -5,8 +5,8 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use gradtop_store::{
-    ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder, RecorderOptions, RunDir,
-    SeriesKey, Versions, create_run,
+    ExperimentInfo, Goal, Manifest, MetricInfo, ParamValue, PluginInfo, Recorder, RecorderOptions, Result,
+    RunDir, SeriesKey, Tailer, Versions, create_run,
 };
 
 pub fn manifest(name: &str) -> Manifest {
@@ -67,6 +67,16 @@ pub fn small() -> RecorderOptions {
 
 pub fn series(recorder: &Recorder, metric: &str) -> u32 {
     recorder.series(&SeriesKey::metric(metric), None).unwrap()
+}
+
+/// Returns the next rows of a tailer, those of one batch if there is no time for more: metric, step and value.
+pub fn poll(tailer: &mut Tailer, budget: Duration) -> Result<Vec<(String, i64, f64)>> {
+    let mut rows = Vec::new();
+    tailer.poll_slices(budget, |slice| {
+        let metric = &slice.key.metric;
+        rows.extend(slice.step.iter().zip(slice.value).map(|(step, value)| (metric.clone(), *step, *value)));
+    })?;
+    Ok(rows)
 }
 
 /// Waits for what will come; only a broken run takes this long.

@@ -16,7 +16,7 @@ use gradtop_store::{
     read_series_around_damage, read_table, recover,
 };
 
-use crate::common::{parts, series};
+use crate::common::{parts, poll, series};
 
 /// A run folder's files, by path.
 type Files = Vec<(PathBuf, Vec<u8>)>;
@@ -133,7 +133,7 @@ fn check(files: &Files, written: &[SeriesData], what: &str) {
     let mut tailer = Tailer::new(&run);
     let mut rows = 0;
     while !tailer.at_end() {
-        rows += tailer.poll(100_000, Duration::from_secs(5)).unwrap().len();
+        rows += poll(&mut tailer, Duration::from_secs(5)).unwrap().len();
     }
     assert_eq!(rows, read.iter().map(|s| s.step.len()).sum::<usize>(), "{what}: followed");
     assert_eq!(tailer.damage().is_empty(), damaged.is_empty(), "{what}: {:?}", tailer.damage());

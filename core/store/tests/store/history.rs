@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use gradtop_store::{Recorder, RunDir, RunLock, Tailer, checkpoints, prepare_resume, read_series, recover};
 use proptest::prelude::*;
 
-use crate::common::{parts, series, small};
+use crate::common::{parts, poll, series, small};
 
 /// Something that happens to a run.
 #[derive(Debug, Clone)]
@@ -150,7 +150,7 @@ proptest! {
         let mut tailer = Tailer::new(&run);
         let mut tailed = 0;
         loop {
-            tailed += tailer.poll(1000, std::time::Duration::from_secs(1)).unwrap().len();
+            tailed += poll(&mut tailer, std::time::Duration::ZERO).unwrap().len();
             if tailer.at_end() {
                 break;
             }

@@ -93,7 +93,7 @@ fn look(run: &RunDir) -> Vec<String> {
     heed("series", series_keys(run).err().map(|e| e.to_string()));
     heed("rows", read_series(run, |_| true).err().map(|e| e.to_string()));
     heed("outline", outline(run, |_: &SeriesKey| true).err().map(|e| e.to_string()));
-    heed("tail", Tailer::new(run).poll(1_000_000, Duration::from_secs(1)).err().map(|e| e.to_string()));
+    heed("tail", Tailer::new(run).poll_slices(Duration::from_secs(1), drop).err().map(|e| e.to_string()));
     heed("figures", figures::read(run).err().map(|e| e.to_string()));
     heed("lock", is_locked(run).err().map(|e| e.to_string()));
     heed("control", take_requests(run).err().map(|e| e.to_string()));

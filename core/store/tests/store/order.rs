@@ -16,7 +16,7 @@ use gradtop_store::{
 use gradtop_tests::synthetic;
 use parquet::arrow::ArrowWriter;
 
-use crate::common::{parts, series, small};
+use crate::common::{parts, poll, series, small};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -32,7 +32,7 @@ fn read(run: &RunDir) -> Vec<(i64, f64)> {
     let mut tailer = Tailer::filtered(run, |k| k.metric == "a");
     let mut followed = Vec::new();
     while !tailer.at_end() {
-        followed.extend(tailer.poll(usize::MAX, LONG).unwrap().iter().map(|r| (r.step, r.value)));
+        followed.extend(poll(&mut tailer, LONG).unwrap().into_iter().map(|(_, step, value)| (step, value)));
     }
     assert_eq!(followed, rows, "followed");
     let (numbers, damaged) = summarize(run, |k| k.metric == "a", |_| Goal::Max).unwrap();

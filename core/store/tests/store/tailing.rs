@@ -9,7 +9,7 @@ use gradtop_store::{
     read_series, summarize,
 };
 
-use crate::common::{parts, series, small, until};
+use crate::common::{parts, poll, series, small, until};
 
 const LONG: Duration = Duration::from_secs(5);
 
@@ -18,19 +18,16 @@ const LONG: Duration = Duration::from_secs(5);
 struct Seen(BTreeMap<(String, i64), f64>);
 
 impl Seen {
-    fn poll(&mut self, tailer: &mut Tailer, max: usize) {
-        let rows = tailer.poll(max, LONG).unwrap();
-        assert!(rows.len() <= max);
-        for row in rows {
-            let metric = tailer.series()[row.series as usize].0.metric.clone();
-            let old = self.0.insert((metric, row.step), row.value);
-            assert_eq!(old, None, "step {} twice", row.step);
+    fn poll(&mut self, tailer: &mut Tailer, budget: Duration) {
+        for (metric, step, value) in poll(tailer, budget).unwrap() {
+            let old = self.0.insert((metric, step), value);
+            assert_eq!(old, None, "step {step} twice");
         }
     }
 
     fn drain(&mut self, tailer: &mut Tailer) {
         loop {
-            self.poll(tailer, 700);
+            self.poll(tailer, Duration::ZERO);
             if tailer.at_end() {
                 return;
             }
@@ -39,11 +36,11 @@ impl Seen {
 }
 
 /// Logs while a tailer polls every `pause`, and compares.
-fn follow(pause: Duration, max: usize) {
+fn follow(pause: Duration, budget: Duration) {
     let temp = tempfile::tempdir().unwrap();
     let run = RunDir::new(temp.path());
     let mut tailer = Tailer::new(&run);
-    assert_eq!(tailer.poll(10, LONG).unwrap(), []);
+    assert_eq!(poll(&mut tailer, budget).unwrap(), []);
     let recorder = Recorder::open(&run, small()).unwrap();
     let logger = std::thread::spawn(move || {
         let (a, b) = (series(&recorder, "a"), series(&recorder, "b"));
@@ -57,30 +54,30 @@ fn follow(pause: Duration, max: usize) {
     });
     let mut seen = Seen::default();
     while !logger.is_finished() {
-        seen.poll(&mut tailer, max);
+        seen.poll(&mut tailer, budget);
         std::thread::sleep(pause);
     }
     logger.join().unwrap();
     seen.drain(&mut tailer);
     assert_eq!(seen.0.len(), 6000);
     assert!((0..3000).all(|s| seen.0[&("a".to_owned(), s)] == s as f64));
-    assert_eq!(tailer.restarts(), 0);
+    assert_eq!(tailer.look_back().unwrap(), 0);
     assert_eq!(parts(&run).len(), 1, "it was not merged");
 }
 
 #[test]
 fn follows_closely() {
-    follow(Duration::from_millis(1), usize::MAX);
+    follow(Duration::from_millis(1), LONG);
 }
 
 #[test]
 fn follows_from_time_to_time() {
-    follow(Duration::from_millis(170), usize::MAX);
+    follow(Duration::from_millis(170), LONG);
 }
 
 #[test]
 fn follows_in_small_bites() {
-    follow(Duration::from_millis(3), 13);
+    follow(Duration::from_millis(3), Duration::ZERO);
 }
 
 #[test]
@@ -108,7 +105,7 @@ fn is_told_of_a_resume() {
     recorder.finish().unwrap();
     let mut seen = Seen::default();
     seen.drain(&mut tailer);
-    assert_eq!(tailer.restarts(), 1);
+    assert_eq!(tailer.look_back().unwrap(), 1);
     assert_eq!(seen.0.values().filter(|v| **v == 1.0).count(), 40);
     assert_eq!(seen.0.values().filter(|v| **v == 2.0).count(), 20);
 }
