@@ -56,7 +56,7 @@ fn main() {
         if save {
             let save =
                 |dir: &Path| std::fs::write(dir.join("model.txt"), "weights").map_err(|e| e.to_string());
-            recorder.checkpoint(to - 1, Some(1.9), save).unwrap();
+            recorder.checkpoint(to - 1, Some(1.9), None, save).unwrap();
             recorder.finish().unwrap();
         }
         // Without `finish` the rest stays in the journal.

@@ -262,7 +262,7 @@ mod tests {
             for step in steps {
                 recorder.log(step, None, [(loss, value)]);
                 if step == 2 {
-                    recorder.checkpoint(step, None, |_| Ok(())).unwrap();
+                    recorder.checkpoint(step, None, None, |_| Ok(())).unwrap();
                 }
             }
             recorder.finish().unwrap();

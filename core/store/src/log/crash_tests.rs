@@ -277,7 +277,9 @@ fn killed_while_resuming() {
         if step == 49 {
             table(step);
             recorder
-                .checkpoint(step, None, |dir| fs::write(dir.join("model"), "x").map_err(|e| e.to_string()))
+                .checkpoint(step, None, None, |dir| {
+                    fs::write(dir.join("model"), "x").map_err(|e| e.to_string())
+                })
                 .unwrap();
             table(step + 1);
         }

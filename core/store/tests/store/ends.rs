@@ -92,7 +92,9 @@ fn what_a_killed_run_says_is_all_of_its_last_row() {
     let run = new_run(temp.path(), "a");
     let recorder = Recorder::open(&run, small()).unwrap();
     let loss = series(&recorder, "loss");
-    let log = |step: i64| recorder.log(step, Some(step as f64 / 4.0), [(loss, 1.0 / (step + 1) as f64)]);
+    let log = |step: i64| {
+        recorder.log(step, Some(step as f64 / 4.0), [(loss, 1.0 / (step + 1) as f64)]);
+    };
     (0..40).for_each(log);
     let written = Status {
         step: Some(39),

@@ -73,14 +73,14 @@ fn rows_wait_for_room_and_none_is_lost() {
     assert!((1..=4000).contains(&stats.behind), "{}", stats.behind);
     assert!(stats.lag > Duration::ZERO);
     // A checkpoint does not fit, is an error that passes, and leaves nothing.
-    let failed =
-        recorder.checkpoint(1, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string()));
+    let failed = recorder
+        .checkpoint(1, None, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string()));
     assert_eq!(failed.unwrap_err().patience(), Some(Duration::MAX));
     assert!(checkpoints(&run).is_empty() && std::fs::read_dir(run.checkpoints()).unwrap().next().is_none());
     disk.make_room();
     until("the rows are written", || recorder.stats().behind == 0 && recorder.stats().trouble.is_none());
     recorder
-        .checkpoint(2, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string()))
+        .checkpoint(2, None, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string()))
         .unwrap();
     recorder.finish().unwrap();
     assert_eq!(steps(&run), (0..5000).collect::<Vec<_>>());

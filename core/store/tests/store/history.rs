@@ -82,7 +82,7 @@ impl History {
             Step::Checkpoint => {
                 let at = self.next;
                 self.recorder()
-                    .checkpoint(at, None, |dir| {
+                    .checkpoint(at, None, None, |dir| {
                         std::fs::write(dir.join("model"), "weights").map_err(|e| e.to_string())
                     })
                     .unwrap();

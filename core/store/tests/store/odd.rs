@@ -31,7 +31,7 @@ fn dead_run(runs: &Path) -> RunDir {
     let column = TableColumn { name: "x".into(), unit: None, data };
     recorder.log_table("points", 1, vec![column]).unwrap();
     recorder
-        .checkpoint(200, None, |dir| fs::write(dir.join("model"), "x").map_err(|e| e.to_string()))
+        .checkpoint(200, None, None, |dir| fs::write(dir.join("model"), "x").map_err(|e| e.to_string()))
         .unwrap();
     let mark = "[[figure]]\nid = \"loss\"\ntitle = \"Loss\"\n[[figure.panel]]\n[[figure.panel.mark]]\ntype = \"line\"\nmetric = \"loss\"\n";
     figures::declare(&live, mark).unwrap();
@@ -93,7 +93,7 @@ fn look(run: &RunDir) -> Vec<String> {
     heed("series", series_keys(run).err().map(|e| e.to_string()));
     heed("rows", read_series(run, |_| true).err().map(|e| e.to_string()));
     heed("outline", outline(run, |_: &SeriesKey| true).err().map(|e| e.to_string()));
-    heed("tail", Tailer::new(run).poll_slices(Duration::from_secs(1), drop).err().map(|e| e.to_string()));
+    heed("tail", Tailer::new(run).poll_slices(Duration::from_secs(1), |_| ()).err().map(|e| e.to_string()));
     heed("figures", figures::read(run).err().map(|e| e.to_string()));
     heed("lock", is_locked(run).err().map(|e| e.to_string()));
     heed("control", take_requests(run).err().map(|e| e.to_string()));

@@ -145,14 +145,14 @@ fn checkpoints_keep_the_newest_two() {
         let save = |dir: &std::path::Path| {
             std::fs::write(dir.join("m"), step.to_string()).map_err(|e| e.to_string())
         };
-        let dir = recorder.checkpoint(step, Some(step as f64), save).unwrap();
+        let dir = recorder.checkpoint(step, Some(step as f64), None, save).unwrap();
         assert!(dir.ends_with(format!("step-{step}")));
     }
-    let failed = recorder.checkpoint(40, None, |_| Err("no space".to_owned()));
+    let failed = recorder.checkpoint(40, None, None, |_| Err("no space".to_owned()));
     assert!(failed.unwrap_err().to_string().contains("no space"));
     // The same step again takes the old one's place.
     recorder
-        .checkpoint(30, None, |dir| std::fs::write(dir.join("m"), "again").map_err(|e| e.to_string()))
+        .checkpoint(30, None, None, |dir| std::fs::write(dir.join("m"), "again").map_err(|e| e.to_string()))
         .unwrap();
     let kept = checkpoints(&run);
     assert_eq!(kept.iter().map(|c| c.step).collect::<Vec<_>>(), [20, 30]);

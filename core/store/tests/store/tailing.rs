@@ -89,7 +89,7 @@ fn is_told_of_a_resume() {
     for step in 0..100 {
         recorder.log(step, None, [(a, 1.0)]);
         if step == 39 {
-            recorder.checkpoint(step, None, |_| Ok(())).unwrap();
+            recorder.checkpoint(step, None, None, |_| Ok(())).unwrap();
         }
     }
     drop(recorder);

@@ -229,7 +229,7 @@ impl Session {
             }
             turned |= flags & flag::GUARD != 0 && (flags & flag::BAD != 0) == point.value.is_finite();
         }
-        let time_us = self.recorder.log_timed(
+        let time_us = self.recorder.log(
             step,
             Some(epoch).filter(|e| e.is_finite()),
             points.iter().map(|p| (p.series, p.value)),

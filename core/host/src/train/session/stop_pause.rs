@@ -140,13 +140,12 @@ impl Session {
             return Err(Refused::invalid("checkpoint was called while one is being saved"));
         }
         let mut disk_failed = false;
-        let saved =
-            self.recorder.checkpoint_after(step, self.progress.epoch(), self.worked().trained_s, |dir| {
-                save(dir).map_err(|(status, why)| {
-                    disk_failed = status == abi::IO;
-                    why
-                })
-            });
+        let saved = self.recorder.checkpoint(step, self.progress.epoch(), self.worked().trained_s, |dir| {
+            save(dir).map_err(|(status, why)| {
+                disk_failed = status == abi::IO;
+                why
+            })
+        });
         self.in_checkpoint.store(false, Ordering::Release);
         // The request is answered, successfully or not: a plugin that failed to save is asked again when the next
         // checkpoint is due.

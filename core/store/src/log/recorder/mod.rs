@@ -33,7 +33,7 @@ use crate::sealed::table::TableColumn;
 use hot::{Call, Command, Hot};
 pub use shared::RecorderOptions;
 use shared::{Clock, Pending, Shared};
-use tables::Tables;
+use tables::{Tables, ended};
 pub use trouble::Trouble;
 use trouble::{Troubles, Who};
 use writer::Writer;
@@ -118,18 +118,9 @@ impl Recorder {
     }
 
     /// Logs points of one step, as series number and value. Writes only to memory, and waits if the disk is far behind.
-    /// Points with numbers not returned by [`Self::series`] are ignored. The iterator must not use this recorder.
-    pub fn log(&self, step: i64, epoch: Option<f64>, points: impl IntoIterator<Item = (u32, f64)>) {
-        self.log_timed(step, epoch, points);
-    }
-
-    /// Like [`Self::log`]; returns the time of the call as [`Self::now`] gives it.
-    pub fn log_timed(
-        &self,
-        step: i64,
-        epoch: Option<f64>,
-        points: impl IntoIterator<Item = (u32, f64)>,
-    ) -> i64 {
+    /// Points with numbers not returned by [`Self::series`] are ignored. The iterator must not use this recorder. Returns the
+    /// time of the call as [`Self::now`] gives it.
+    pub fn log(&self, step: i64, epoch: Option<f64>, points: impl IntoIterator<Item = (u32, f64)>) -> i64 {
         self.record(step, epoch, None, points)
     }
 
@@ -203,24 +194,11 @@ impl Recorder {
     }
 
     /// Saves a checkpoint: `save` fills a new folder, then everything logged so far is made durable and the folder is
-    /// renamed to `checkpoints/step-<n>`. The newest two are kept.
+    /// renamed to `checkpoints/step-<n>`. The newest two are kept. `trained_s`: how many seconds the run has trained, if known.
     ///
     /// # Errors
     /// `save` failed, or the checkpoint cannot be written.
     pub fn checkpoint(
-        &self,
-        step: i64,
-        epoch: Option<f64>,
-        save: impl FnOnce(&Path) -> std::result::Result<(), String>,
-    ) -> Result<PathBuf> {
-        self.checkpoint_after(step, epoch, None, save)
-    }
-
-    /// Like [`Self::checkpoint`], and records how many seconds the run has trained.
-    ///
-    /// # Errors
-    /// See [`Self::checkpoint`].
-    pub fn checkpoint_after(
         &self,
         step: i64,
         epoch: Option<f64>,
@@ -323,7 +301,6 @@ impl Recorder {
 
     /// Sends a command and waits for its answer.
     fn ask<T>(&self, command: impl FnOnce(std::sync::mpsc::Sender<T>) -> Command) -> Result<T> {
-        let ended = || StoreError::Writer("the recorder has finished".to_owned());
         let (answer, answered) = channel();
         {
             let mut hot = self.0.shared.hot();

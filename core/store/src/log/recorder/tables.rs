@@ -154,7 +154,8 @@ impl Tables {
     }
 }
 
-fn ended() -> StoreError {
+/// The error of whoever asks a recorder that is no more.
+pub(super) fn ended() -> StoreError {
     StoreError::Writer("the recorder has finished".to_owned())
 }
 
