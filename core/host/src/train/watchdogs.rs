@@ -181,14 +181,10 @@ impl Listener {
     }
 
     fn answer(&mut self, request: Request) {
-        let what = match request {
-            Request::Stop { .. } if self.asked != Asked::No => return,
-            Request::Stop { .. } => "stop",
-            Request::Pause => "pause",
-            Request::Resume => "resume",
-            Request::Checkpoint => "checkpoint",
-        };
-        self.session.event(&Event::Request { what: what.to_owned() });
+        if matches!(request, Request::Stop { .. }) && self.asked != Asked::No {
+            return;
+        }
+        self.session.event(&Event::Request { what: request.word().to_owned() });
         match request {
             Request::Stop { grace_s } => {
                 self.asked = Asked::ByFile(grace_s);

@@ -30,8 +30,21 @@ struct StopFile {
     grace_s: Option<f64>,
 }
 
-const ONCE: [(&str, Request); 3] =
-    [("pause", Request::Pause), ("resume", Request::Resume), ("checkpoint", Request::Checkpoint)];
+/// The requests that are answered once.
+const ONCE: [Request; 3] = [Request::Pause, Request::Resume, Request::Checkpoint];
+const STOP: &str = "stop";
+
+impl Request {
+    /// Returns the name of its file, which is what events call it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Stop { .. } => STOP,
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Checkpoint => "checkpoint",
+        }
+    }
+}
 
 /// Makes a request. A later `Pause` cancels an unread `Resume`, and the other way round.
 ///
@@ -40,21 +53,16 @@ const ONCE: [(&str, Request); 3] =
 pub fn request(run: &RunDir, request: Request) -> Result<()> {
     let dir = run.control();
     inside::create_dir_all(run, &dir).at("create", &dir)?;
-    let (name, bytes) = match request {
-        Request::Stop { grace_s } => {
-            let text = serde_json::to_vec(&StopFile { grace_s }).format_at("encode", &dir)?;
-            ("stop", text)
-        }
-        Request::Pause => ("pause", Vec::new()),
-        Request::Resume => ("resume", Vec::new()),
-        Request::Checkpoint => ("checkpoint", Vec::new()),
-    };
+    let mut bytes = Vec::new();
     match request {
-        Request::Pause => drop(remove(run, "resume")?),
-        Request::Resume => drop(remove(run, "pause")?),
-        _ => {}
+        Request::Stop { grace_s } => {
+            bytes = serde_json::to_vec(&StopFile { grace_s }).format_at("encode", &dir)?;
+        }
+        Request::Pause => drop(remove(run, Request::Resume.word())?),
+        Request::Resume => drop(remove(run, Request::Pause.word())?),
+        Request::Checkpoint => {}
     }
-    let path = dir.join(name);
+    let path = dir.join(request.word());
     if inside::is_dir(run, &path) {
         inside::remove_dir(run, &path).at("remove", &path)?;
     }
@@ -67,7 +75,7 @@ pub fn request(run: &RunDir, request: Request) -> Result<()> {
 /// # Errors
 /// The folder of requests cannot be read.
 pub fn stop_request(run: &RunDir) -> Result<Option<Request>> {
-    let stop = run.control().join("stop");
+    let stop = run.control().join(STOP);
     let StopFile { grace_s } = match inside::read(run, &stop, inside::NOTE_LIMIT) {
         Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -79,7 +87,7 @@ pub fn stop_request(run: &RunDir) -> Result<Option<Request>> {
 
 /// Identifies the file of a [`Request::Stop`], so that a repeated request can be told apart. `None` if there is none.
 pub fn stop_stamp(run: &RunDir) -> Option<(u64, SystemTime)> {
-    let file = inside::entry(run, &run.control().join("stop")).ok()?;
+    let file = inside::entry(run, &run.control().join(STOP)).ok()?;
     Some((file.inode, file.modified))
 }
 
@@ -89,9 +97,9 @@ pub fn stop_stamp(run: &RunDir) -> Option<(u64, SystemTime)> {
 /// The folder of requests cannot be read or emptied.
 pub fn take_requests(run: &RunDir) -> Result<Vec<Request>> {
     let mut out: Vec<Request> = stop_request(run)?.into_iter().collect();
-    for (name, request) in ONCE {
+    for request in ONCE {
         // A request that cannot be removed would be answered forever.
-        if remove(run, name).unwrap_or(false) {
+        if remove(run, request.word()).unwrap_or(false) {
             out.push(request);
         }
     }
@@ -113,7 +121,7 @@ pub const KILLED: &str = "killed on request";
 /// # Errors
 /// The request cannot be removed.
 pub fn withdraw_stop(run: &RunDir) -> Result<bool> {
-    remove(run, "stop")
+    remove(run, STOP)
 }
 
 /// Removes all requests, including `Stop`, for a run that is about to start or resume.
@@ -121,7 +129,7 @@ pub fn withdraw_stop(run: &RunDir) -> Result<bool> {
 /// # Errors
 /// The requests cannot be removed.
 pub fn clear_control(run: &RunDir) -> Result<()> {
-    for name in ["stop", "pause", "resume", "checkpoint"] {
+    for name in ONCE.map(Request::word).into_iter().chain([STOP]) {
         remove(run, name)?;
     }
     Ok(())
