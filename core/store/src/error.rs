@@ -85,7 +85,10 @@ pub enum StoreError {
         hidden: Option<String>,
     },
     /// More than one run matches.
-    #[error("{name:?} could be {}: give more of the name, or EXPERIMENT/NAME", abbreviated(candidates))]
+    #[error(
+        "{name:?} could be {}: give more of the name, or EXPERIMENT/NAME",
+        abbreviated(candidates, NAMED, String::clone)
+    )]
     Ambiguous {
         /// The name or prefix asked for.
         name: String,
@@ -262,10 +265,10 @@ impl<T> IoContext<T> for rustix::io::Result<T> {
     }
 }
 
-/// Lists names, abbreviated if there are many.
-fn abbreviated(names: &[String]) -> String {
-    let first = names.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
-    if names.len() > NAMED { format!("{first} and {} more", names.len() - NAMED) } else { first }
+/// Lists the names of at most `most` of several things, and says how many others there are: `a, b and 3 more`.
+pub fn abbreviated<T>(all: &[T], most: usize, name: impl Fn(&T) -> String) -> String {
+    let names = all.iter().take(most).map(name).collect::<Vec<_>>().join(", ");
+    if all.len() > most { format!("{names} and {} more", all.len() - most) } else { names }
 }
 
 /// Shortens a message of several lines, such as TOML's, to its first and last line.

@@ -27,7 +27,7 @@ pub use disk::reserve::{give_up_reserve, keep_reserve};
 pub use disk::shared::create_shared;
 pub use disk::temporary::tmp_beside;
 pub use disk::watcher::FolderWatcher;
-pub use error::{Result, StoreError, counted};
+pub use error::{Result, StoreError, abbreviated, counted};
 pub use folder::contents::{foreign, size};
 pub use folder::control::{
     KILL, KILLED, Request, WITHDRAWN, clear_control, request, stop_request, stop_stamp, take_requests,

@@ -87,9 +87,7 @@ pub(crate) fn allowing<T, E: std::fmt::Display>(
 
 /// Lists names of runs or metrics, abbreviated if there are many.
 pub(crate) fn abbreviated<R>(runs: &[R], name: impl Fn(&R) -> String) -> String {
-    let names: Vec<String> = runs.iter().take(NAMED).map(name).collect();
-    let more = if runs.len() > NAMED { format!(" and {} more", runs.len() - NAMED) } else { String::new() };
-    names.join(", ") + &more
+    gradtop_store::abbreviated(runs, NAMED, name)
 }
 
 /// Returns the runs with these names, or all that match a filter.

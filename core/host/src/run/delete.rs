@@ -41,12 +41,8 @@ pub fn may_delete(runs: &Path, run: &RunDir, force: bool) -> Result<()> {
     }
     let foreign = gradtop_store::foreign(run)?;
     if !foreign.is_empty() && !force {
-        let more = if foreign.len() > 3 { format!(" and {} more", foreign.len() - 3) } else { String::new() };
-        let names: Vec<_> = foreign.iter().take(3).map(|name| name.display().to_string()).collect();
-        let names = names.join(", ");
-        return refuse(format!(
-            "it contains other files ({names}{more}); `gradtop rm --force` deletes them too"
-        ));
+        let names = gradtop_store::abbreviated(&foreign, 3, |name| name.display().to_string());
+        return refuse(format!("it contains other files ({names}); `gradtop rm --force` deletes them too"));
     }
     match view(run) {
         Ok(seen) => match allowed(&seen, Action::Delete) {

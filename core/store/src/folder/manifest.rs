@@ -81,6 +81,11 @@ impl Manifest {
         self.metrics.iter().find(|metric| metric.name == name)
     }
 
+    /// The value of a parameter, if there is one of this name.
+    pub fn param(&self, key: &str) -> Option<&ParamValue> {
+        self.params.iter().find(|(own, _)| own == key).map(|(_, value)| value)
+    }
+
     /// Returns the parameters as JSON.
     pub fn params_json(&self) -> serde_json::Value {
         self.params.iter().map(|(key, value)| (key.clone(), value.json())).collect()

@@ -14,7 +14,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use gradtop_store::{Declared, SeriesKey, is_system_metric};
+use gradtop_store::{Declared, SeriesKey, abbreviated, is_system_metric};
 use serde::{Deserialize, Serialize};
 
 use crate::figure::name_of;
@@ -42,8 +42,7 @@ impl ComparedRun {
     /// A parameter, or another thing runs are told apart by, as text.
     pub fn value(&self, key: &str) -> Option<String> {
         let m = &self.row.view.manifest;
-        let own = m.params.iter().find(|(k, _)| k == key).map(|(_, v)| param::brief(v));
-        own.or_else(|| match key {
+        m.param(key).map(param::brief).or_else(|| match key {
             EXPERIMENT => Some(clean(&m.experiment.id)),
             SEED => m.seed.map(|seed| seed.to_string()),
             "device" => m.device.as_deref().map(clean),
@@ -270,17 +269,16 @@ pub fn why_none(runs: &[ComparedRun]) -> &'static str {
 pub fn metrics_by_experiment(runs: &[ComparedRun]) -> Vec<String> {
     let lives = |id: &str| runs.iter().any(|s| s.row.experiment() == id && s.row.live());
     let words = |(experiment, own): (&str, BTreeSet<Facet>)| {
-        let all: BTreeSet<&str> =
-            own.iter().map(|f| f.metric.as_str()).filter(|metric| !is_system_metric(metric)).collect();
-        let named: Vec<&str> = all.iter().copied().take(NAMED).collect();
-        let more = if all.len() > NAMED { format!(" and {} more", all.len() - NAMED) } else { String::new() };
-        let none = match (own.is_empty(), lives(experiment)) {
-            (false, _) => "only measurements of the system",
-            (true, true) => "nothing yet",
-            (true, false) => "nothing",
+        let mut all: Vec<&str> = own.iter().map(|f| f.metric.as_str()).collect();
+        all.retain(|metric| !is_system_metric(metric));
+        all.dedup();
+        let named = match (own.is_empty(), lives(experiment)) {
+            _ if !all.is_empty() => abbreviated(&all, NAMED, |metric| (*metric).to_owned()),
+            (false, _) => "only measurements of the system".to_owned(),
+            (true, true) => "nothing yet".to_owned(),
+            (true, false) => "nothing".to_owned(),
         };
-        let named = if named.is_empty() { none.to_owned() } else { named.join(", ") };
-        clean(&format!("{experiment}: {named}{more}"))
+        clean(&format!("{experiment}: {named}"))
     };
     by_experiment(runs).into_iter().map(words).collect()
 }
@@ -301,8 +299,7 @@ pub fn differing(runs: &[ComparedRun]) -> Vec<String> {
     if several {
         keys.push(EXPERIMENT.to_owned());
     }
-    let everywhere =
-        |key: &&str| !several || views.iter().all(|v| v.manifest.params.iter().any(|(k, _)| k == key));
+    let everywhere = |key: &&str| !several || views.iter().all(|v| v.manifest.param(key).is_some());
     keys.extend(param::differing(&views).into_iter().filter(everywhere).map(str::to_owned));
     for key in [SEED, "device", "threads"] {
         let differs = runs.windows(2).any(|w| w[0].value(key) != w[1].value(key));
@@ -401,7 +398,7 @@ pub fn groups(runs: &[ComparedRun], by: &GroupBy) -> Vec<RunGroup> {
     if let GroupBy::Key(key) = by {
         let number = |t: &RunGroup| {
             let s = t.members.first().and_then(|m| runs.get(*m))?;
-            s.row.view.manifest.params.iter().find(|(k, _)| k == key)?.1.to_string().parse::<f64>().ok()
+            s.row.view.manifest.param(key)?.to_string().parse::<f64>().ok()
         };
         groups.sort_by(|a, b| match (number(a), number(b)) {
             (Some(x), Some(y)) => x.total_cmp(&y),

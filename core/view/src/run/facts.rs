@@ -40,7 +40,7 @@ pub fn of_run(view: &View, moment: impl Fn(Timestamp) -> String) -> Vec<Fact> {
         Kind::Import => "reader",
     };
     // A command may have a parameter of this name, too.
-    let seed = if m.params.iter().any(|(key, _)| key == "seed") { "run's seed" } else { "seed" };
+    let seed = if m.param("seed").is_some() { "run's seed" } else { "seed" };
     let command = m.command.as_ref();
     let plugin = m.plugin.as_ref();
     let abi = m.versions.abi.as_ref().map(|abi| format!("ABI {abi}"));

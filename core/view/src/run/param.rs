@@ -35,9 +35,7 @@ pub fn differing<'a>(views: &[&'a View]) -> Vec<&'a str> {
             keys.push(key);
         }
     }
-    let value = |view: &View, key: &str| {
-        view.manifest.params.iter().find(|(own, _)| own == key).map(|(_, value)| value.to_string())
-    };
+    let value = |view: &View, key: &str| view.manifest.param(key).map(ToString::to_string);
     keys.retain(|key| views.windows(2).any(|pair| value(pair[0], key) != value(pair[1], key)));
     keys.sort_by_cached_key(|key| {
         let mut values = views.iter().filter_map(|view| value(view, key));
