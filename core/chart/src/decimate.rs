@@ -48,8 +48,6 @@ pub struct Thinned {
     pub segments: Vec<Vec<Column>>,
     /// Columns with points that cannot be drawn, each column and reason once.
     pub unplottable: Vec<(i32, Unplottable)>,
-    /// Number of points that cannot be drawn.
-    pub unplottable_points: usize,
 }
 
 impl Thinned {
@@ -100,12 +98,8 @@ pub fn thin(
                 if !segment.is_empty() {
                     out.segments.push(std::mem::take(&mut segment));
                 }
-                if let (Some(at), Some(odd)) = (at, odd) {
-                    out.unplottable_points += 1;
-                    if out.unplottable.last() != Some(&(at, odd)) {
-                        out.unplottable.push((at, odd));
-                    }
-                }
+                let odd = at.zip(odd);
+                out.unplottable.extend(odd.filter(|odd| out.unplottable.last() != Some(odd)));
             }
         }
     }
@@ -177,7 +171,6 @@ mod tests {
                 prop_assert!(c.min <= c.first && c.first <= c.max && c.min <= c.last && c.last <= c.max);
             }
             prop_assert_eq!(found, expected);
-            prop_assert_eq!(thinned.unplottable_points, odd.len());
             odd.sort_unstable();
             odd.dedup();
             let mut marked: Vec<i32> = thinned.unplottable.iter().map(|(at, _)| *at).collect();
@@ -194,6 +187,6 @@ mod tests {
         let points = [(1.0, 1.0), (f64::NAN, 2.0), (3.0, 3.0)];
         let thinned = thin(points.into_iter(), |x| x.is_finite().then_some(x as i32), |_| true);
         assert_eq!(thinned.segments.len(), 2);
-        assert_eq!(thinned.unplottable_points, 0);
+        assert_eq!(thinned.unplottable, []);
     }
 }

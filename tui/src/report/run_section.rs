@@ -38,7 +38,7 @@ impl<'a> RunSection<'a> {
     /// Reads the data of the figures. Also returns what could not be read.
     pub(crate) fn of(view: &'a View, key: &str, path: Option<String>) -> Result<(Self, Vec<String>)> {
         let (declared, _) = figures_of_run(view)?;
-        let (data, damaged) = live::read(view, &declared)?;
+        let (data, damaged) = live::read(view, &declared, 0.0)?;
         let odd = damaged.iter().map(|e| clean(&e.to_string())).collect();
         Ok((Self::with(view, key, path, declared, data), odd))
     }

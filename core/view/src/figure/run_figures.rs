@@ -43,7 +43,7 @@ pub type NamedFigures = Vec<(String, gradtop_chart::Figure)>;
 /// # Errors
 /// The run cannot be read at all.
 pub fn draw(view: &View, figures: &[Figure], look: &ChartView) -> Result<(NamedFigures, Vec<StoreError>)> {
-    let (data, damaged) = live::read_smoothed(view, figures, look.smoothing)?;
+    let (data, damaged) = live::read(view, figures, look.smoothing)?;
     let charts = figures.iter().map(|figure| {
         let mut chart = evaluate_as(figure, &Source::of(&data), look);
         // The name `last` does not identify the run.

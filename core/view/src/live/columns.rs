@@ -149,8 +149,6 @@ pub struct Columns {
     pub segments: Vec<Segment>,
     /// Columns with non-finite values.
     pub non_finite: Vec<NonFinite>,
-    /// Width of the widest bucket in columns: above 1, the pyramid is too coarse for this view.
-    pub coarse: f64,
 }
 
 /// Reduces a pyramid to the columns of a grid.
@@ -276,7 +274,6 @@ impl Builder<'_> {
     fn add(&mut self, b: &Bucket, x: (f64, f64), c: usize, d: usize) {
         self.near = d;
         let many = (d - c + 1) as f64;
-        self.out.coarse = self.out.coarse.max(many - 1.0);
         for at in c..=d {
             let mut column = Column::of(b, at, x);
             if c < d {
@@ -478,7 +475,6 @@ mod tests {
         assert!(pyramid.buckets() <= 8192);
         let grid = ColumnGrid::new(Span { scale: Scale::Log, low: 1.0, high: 999_999.0 }, 200);
         let found = columns(&pyramid.levels(), XAxis::Step, Some(0), &grid);
-        assert!(found.coarse <= 1.0, "no bucket is wider than a column: {}", found.coarse);
         // Around step 250 a column holds 17 steps, and those of the buckets at its edges.
         let at = grid.begun(250.0) - 1;
         let column = found.segments[0].columns.iter().find(|c| c.at == at).unwrap();

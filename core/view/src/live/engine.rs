@@ -88,11 +88,6 @@ pub struct WorkResult {
 }
 
 impl WatchedRuns {
-    /// Creates an empty set.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
     /// Sets what is watched; requests for the same run are combined.
     pub fn watch(&mut self, requests: Vec<WatchRequest>, now: Instant) {
         for (_, since) in self.feeds.values_mut() {
@@ -173,7 +168,7 @@ fn serve(
     mut watcher: FolderWatcher,
     deliver: impl Fn(Arc<LiveSnapshot>) -> bool,
 ) {
-    let mut runs = WatchedRuns::new();
+    let mut runs = WatchedRuns::default();
     let mut due: Option<Instant> = None;
     let mut delivered: Option<Instant> = None;
     // The watched folders of ended runs, and when a change was last reported.

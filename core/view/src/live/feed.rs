@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use gradtop_store::{RunDir, SeriesKey, StoreError, Tailer, outline};
 
-use super::live_series::{self, LiveSeries};
+use super::live_series::LiveSeries;
 use super::run_info::{self, FileVersions, RunInfo};
-use super::{Progress, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window};
+use super::{Progress, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window, smooth};
 use crate::natural;
 
 /// How long series that are no longer watched are kept.
@@ -254,7 +254,7 @@ impl Feed {
         if let Some(slot) = self.slots.get(key) {
             return *slot;
         }
-        let weight = live_series::weight(self.request.smoothing);
+        let weight = smooth::clamp(self.request.smoothing);
         let mut series = LiveSeries::new(key.clone(), unit, self.cap, weight);
         series.set_rests(&self.info.pauses);
         self.series.push(series);
@@ -263,7 +263,7 @@ impl Feed {
     }
 
     fn needs_smoothing(&self) -> bool {
-        let weight = live_series::weight(self.request.smoothing);
+        let weight = smooth::clamp(self.request.smoothing);
         self.series.iter().any(|s| s.weight() != weight)
     }
 
@@ -272,7 +272,7 @@ impl Feed {
         if !self.needs_smoothing() {
             return;
         }
-        let weight = live_series::weight(self.request.smoothing);
+        let weight = smooth::clamp(self.request.smoothing);
         self.passes.retain(|p| p.task != Task::Smooth && !matches!(p.task, Task::Zoom(_)));
         let mut again = BTreeSet::new();
         for s in &mut self.series {

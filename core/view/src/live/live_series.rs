@@ -6,7 +6,7 @@ use gradtop_store::{Average, PageSummary, SeriesKey, Slice};
 
 use super::pyramid::{Bucket, Pyramid, Rests, Sample, flag};
 use super::series::{Detail, SeriesSnapshot};
-use super::smooth::{self, Ema};
+use super::smooth::Ema;
 
 /// A moving average and its results so far.
 struct Smooth {
@@ -317,9 +317,4 @@ impl LiveSeries {
 fn samples<'a>(rows: &Slice<'a>) -> impl Iterator<Item = Sample> + use<'a> {
     let (step, epoch, time, value) = (rows.step, rows.epoch, rows.time_us, rows.value);
     (0..step.len()).map(move |i| Sample { step: step[i], epoch: epoch[i], time_us: time[i], value: value[i] })
-}
-
-/// Converts a requested weight to the one used.
-pub(super) fn weight(asked: f64) -> f64 {
-    smooth::clamp(asked)
 }

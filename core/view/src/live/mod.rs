@@ -29,7 +29,6 @@ use crate::runs::{RunId, RunsSnapshot};
 pub use engine::Engine;
 use gradtop_chart::number;
 use gradtop_chart::ticks::{have_dates, time_since};
-pub(crate) use read_once::read_smoothed;
 pub use read_once::{read, read_all};
 use serde::{Deserialize, Serialize};
 pub use series::SeriesSnapshot;

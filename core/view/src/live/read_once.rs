@@ -15,32 +15,24 @@ const MAX_SAMPLES: usize = 2 << 20;
 /// Minimum number of samples stored per series before neighbours are joined.
 const MIN_PER_SERIES: usize = 8192;
 
-/// Reads what the figures need. Also returns what is wrong with files that lack rows.
-///
-/// # Errors
-/// The run cannot be read at all.
-pub fn read(view: &View, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
-    read_smoothed(view, figures, 0.0)
-}
+/// What was read of a run.
+type Read = Result<(Arc<RunData>, Vec<StoreError>), StoreError>;
 
-/// Like [`read`], with all series of the run.
+/// Reads what the figures need, with a moving average of a weight from 0 (none) to below 1. Also returns what is wrong with
+/// files that lack rows.
 ///
 /// # Errors
 /// The run cannot be read at all.
-pub fn read_all(view: &View, figures: &[Figure]) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
-    read_wanted(view, WatchRequest { series: SeriesFilter::All, ..wanted(view, figures, 0.0) })
-}
-
-/// Like [`read`], with a moving average of this weight, from 0 to below 1.
-///
-/// # Errors
-/// The run cannot be read at all.
-pub(crate) fn read_smoothed(
-    view: &View,
-    figures: &[Figure],
-    smoothing: f64,
-) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
+pub fn read(view: &View, figures: &[Figure], smoothing: f64) -> Read {
     read_wanted(view, wanted(view, figures, smoothing))
+}
+
+/// Like [`read`], with all series of the run, and without an average.
+///
+/// # Errors
+/// The run cannot be read at all.
+pub fn read_all(view: &View, figures: &[Figure]) -> Read {
+    read_wanted(view, WatchRequest { series: SeriesFilter::All, ..wanted(view, figures, 0.0) })
 }
 
 fn wanted(view: &View, figures: &[Figure], smoothing: f64) -> WatchRequest {
@@ -54,7 +46,7 @@ fn wanted(view: &View, figures: &[Figure], smoothing: f64) -> WatchRequest {
     }
 }
 
-fn read_wanted(view: &View, request: WatchRequest) -> Result<(Arc<RunData>, Vec<StoreError>), StoreError> {
+fn read_wanted(view: &View, request: WatchRequest) -> Read {
     let mut feed = Feed::new(request, MAX_SAMPLES);
     while feed.read_on(Instant::now(), Instant::now() + Duration::from_secs(1))? {
         feed.set_cap((MAX_SAMPLES / feed.series_count().max(1)).max(MIN_PER_SERIES));
