@@ -249,29 +249,20 @@ fn term(
         (number(value).ok_or_else(|| format!("{value} is not a number")), "numbers")
     };
     match operator {
-        Operator::Colon if key == STATE => {
-            let pattern = Pattern::new(value);
-            let several = STATES.iter().map(|(word, _)| *word);
-            let words: Vec<&str> = State::ALL.iter().map(|s| s.word()).chain(several).collect();
-            if !words.iter().any(|w| pattern.is(w)) {
-                let hint = suggest(value, words.iter().copied(), "states");
-                return Err(error(value_at, format!("there is no state {value}; {hint}")));
-            }
-            Ok(Filter::Text(key.to_owned(), pattern))
-        }
-        Operator::Colon if key == MARK => {
-            let pattern = Pattern::new(value);
-            if !MARKS.iter().any(|mark| pattern.is(mark)) {
-                let hint = suggest(value, MARKS.iter().copied(), "words");
-                return Err(error(value_at, format!("`is:` does not know {value}; {hint}")));
-            }
-            Ok(Filter::Text(key.to_owned(), pattern))
-        }
         Operator::Colon if own.is_some_and(|own| own.asked.is_number()) => match number {
             Ok(n) => Ok(Filter::Number(key.to_owned(), Compare::Is, n)),
             Err(why) => Err(error(value_at, format!("{key} is compared with {kind}: {why}"))),
         },
-        Operator::Colon => Ok(Filter::Text(key.to_owned(), Pattern::new(value))),
+        Operator::Colon => {
+            let pattern = Pattern::new(value);
+            match known_words(key) {
+                Some((words, kind, refuses)) if !words.iter().any(|word| pattern.is(word)) => {
+                    let hint = suggest(value, words.into_iter(), kind);
+                    Err(error(value_at, format!("{refuses} {value}; {hint}")))
+                }
+                _ => Ok(Filter::Text(key.to_owned(), pattern)),
+            }
+        }
         Operator::Number(compare) => match (number, compare) {
             (_, _) if is_text && !matches!(compare, Compare::Is | Compare::IsNot) => {
                 Err(error(at, format!("{key} is text: write {key}:{value}")))
@@ -283,6 +274,16 @@ fn term(
             }
             (number, _) => Err(error(value_at, number.err().unwrap_or_default())),
         },
+    }
+}
+
+/// Returns the only words that a field can be, what they are called, and how another is refused.
+fn known_words(key: &str) -> Option<(Vec<&'static str>, &'static str, &'static str)> {
+    let states = || State::ALL.iter().map(|s| s.word()).chain(STATES.map(|(word, _)| word));
+    match key {
+        STATE => Some((states().collect(), "states", "there is no state")),
+        MARK => Some((MARKS.to_vec(), "words", "`is:` does not know")),
+        _ => None,
     }
 }
 
