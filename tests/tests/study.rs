@@ -72,7 +72,7 @@ fn rows(run: &Run<'_>) -> Vec<check::Row> {
 /// Compares every figure of a run in the monitor with the page of `plot` and the report. Returns the number of figures.
 fn screen_and_page_agree(run: &RunDir) -> usize {
     let figures = figures::read(run).unwrap();
-    let (page, damage) = live::read(&gradtop_store::view(run).unwrap(), &figures).unwrap();
+    let (page, damage) = live::read(&gradtop_store::view(run).unwrap(), &figures, 0.0).unwrap();
     assert!(damage.is_empty());
     let id = RunId::new(run);
     let request = WatchRequest {

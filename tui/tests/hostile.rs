@@ -111,7 +111,7 @@ fn hostile(runs: &Path, name: &str, state: State, texts: &mut Texts) -> RunDir {
         column(&label, ColumnData::Utf8(vec![word.clone(), word])),
     ];
     recorder.log_table("points", 20, columns).unwrap();
-    recorder.checkpoint(10, None, |_| Ok(())).unwrap();
+    recorder.checkpoint(10, None, None, |_| Ok(())).unwrap();
     recorder.finish().unwrap();
     let quoted = |text: &str| serde_json::to_string(text).unwrap().replace('\u{7f}', "\\u007f");
     let [title, caption, panel, axis, mark] = texts.texts();

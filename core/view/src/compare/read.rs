@@ -17,7 +17,7 @@ pub fn read(rows: &[Arc<RunRow>], wanted: &SeriesFilter, smoothing: f64) -> Vec<
         smoothing,
         ..WatchRequest::of(row.id.clone(), false)
     };
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     runs.watch(rows.iter().map(request).collect(), Instant::now());
     while runs.work(Instant::now(), Duration::from_millis(500)).next == Some(Duration::ZERO) {}
     let data = runs.snapshot();

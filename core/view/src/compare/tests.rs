@@ -23,7 +23,7 @@ fn runs(specs: impl IntoIterator<Item = Spec>, names: &[&str]) -> (RunFixtures, 
     for spec in specs {
         fixtures.make(&spec);
     }
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     let folders = gradtop_store::list_runs(fixtures.folder());
     let ids: Vec<_> =
         names.iter().map(|n| RunId::new(folders.iter().find(|run| run.name() == *n).unwrap())).collect();

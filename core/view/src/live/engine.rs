@@ -88,6 +88,11 @@ pub struct WorkResult {
 }
 
 impl WatchedRuns {
+    /// Creates an empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
     /// Sets what is watched; requests for the same run are combined.
     pub fn watch(&mut self, requests: Vec<WatchRequest>, now: Instant) {
         for (_, since) in self.feeds.values_mut() {

@@ -75,12 +75,12 @@ fn step_and_values_of_a_live_run_in_lists_are_those_of_its_charts() {
 fn a_finished_run_is_what_its_rows_are() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 600_000);
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     let all = WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(&run), false) };
     runs.watch(vec![all], Instant::now());
     let outline = until(&mut runs, &run, |d| !d.series.is_empty());
     assert!(outline.series.iter().all(|s| s.is_coarse()), "its outline comes first");
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     runs.watch(vec![request(&run, false, &[0, 7])], Instant::now());
     let data = until(&mut runs, &run, |d| whole(d) && d.series.len() == 2);
     assert_eq!(data.keys.len(), 20);
@@ -138,7 +138,7 @@ fn no_bucket_reaches_across_a_rest() {
     }
     (10_001..20_002).for_each(|step| live.step(step));
     live.finish().unwrap();
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     runs.watch(vec![WatchRequest { smoothing: 0.9, ..request(&run, false, &[0]) }], Instant::now());
     let data = until(&mut runs, &run, |d| whole(d) && d.series[0].count() == 20_002);
     // The other is after its end.
@@ -175,7 +175,7 @@ fn what_is_read_once_says_whether_more_may_come() {
 fn reading_comes_to_its_end_whatever_time_it_is_given() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 60_000);
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     // Asked for one after the other, they are several ways through the rows.
     for metrics in [&[0][..], &[0, 1], &[0, 1, 2]] {
         runs.watch(vec![request(&run, false, metrics)], Instant::now());
@@ -196,7 +196,7 @@ fn what_is_kept_does_not_depend_on_how_fast_it_is_read() {
     let all: Vec<RunDir> =
         ["a", "b", "c"].map(|name| synthetic::finished(dir.path(), name, 160_000).unwrap()).into();
     let kept = |budget: Duration| {
-        let mut runs = WatchedRuns::default();
+        let mut runs = WatchedRuns::new();
         let of = |run| WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(run), false) };
         runs.watch(all.iter().map(of).collect(), Instant::now());
         while runs.work(Instant::now(), budget).next == Some(Duration::ZERO) {}
@@ -216,7 +216,7 @@ fn what_is_kept_does_not_depend_on_how_fast_it_is_read() {
 fn a_close_look_has_every_sample() {
     let dir = tempfile::tempdir().unwrap();
     let run = finished(dir.path(), 600_000);
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     let window = Window { metric: Some(metric(3)), x: XAxis::Step, range: (12_000.0, 12_100.0) };
     let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, false, &[3]) };
     runs.watch(vec![asked], Instant::now());
@@ -240,7 +240,7 @@ fn smoothing_is_of_all_rows_however_it_came_about() {
     let [rows] = read_series(&run, |k| k.metric == metric(0)).unwrap().try_into().unwrap();
     let mut ema = super::smooth::Ema::new(0.99);
     let expected = rows.step.iter().zip(&rows.value).map(|(s, v)| ema.push(*s, *v)).last().unwrap();
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     let asked = WatchRequest { smoothing: 0.99, ..request(&run, false, &[0]) };
     runs.watch(vec![asked.clone()], Instant::now());
     let near = |d: &RunData| {
@@ -262,7 +262,7 @@ fn a_living_run_is_followed_and_parked_metrics_come_back_whole() {
     for step in 0..300 {
         live.step(step);
     }
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     runs.watch(vec![request(&run, true, &[0])], Instant::now());
     until(&mut runs, &run, |d| d.of_metric(&metric(0)).any(|s| s.count() == 300));
     // Another metric later: all its rows, and both go on.
@@ -295,7 +295,7 @@ fn a_close_look_at_the_end_goes_on_with_the_run() {
     let mut live = LiveRun::start(dir.path(), "live", 100_000).unwrap();
     let run = live.dir().clone();
     (0..40_000).for_each(|step| live.step(step));
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     let window = Window { metric: None, x: XAxis::Step, range: (39_950.0, 40_100.0) };
     let asked = WatchRequest { windows: vec![window], smoothing: 0.9, ..request(&run, true, &[0]) };
     runs.watch(vec![asked], Instant::now());
@@ -341,7 +341,7 @@ fn a_resume_takes_back_what_came_after_its_checkpoint() {
     log(&recorder, 0..51, 1.0);
     recorder.checkpoint(50, None, None, |_| Ok::<(), String>(())).unwrap();
     log(&recorder, 51..100, 2.0);
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     let asked = WatchRequest { series: SeriesFilter::All, ..WatchRequest::of(RunId::new(&run), true) };
     runs.watch(vec![asked], Instant::now());
     let of = |d: &RunData| d.of_metric("loss").next().map(|s| (s.count(), s.last().unwrap().value));
@@ -369,7 +369,7 @@ fn series_become_known_although_nobody_reads_any() {
     let dir = tempfile::tempdir().unwrap();
     let mut live = LiveRun::start(dir.path(), "live", 1000).unwrap();
     let run = live.dir().clone();
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     runs.watch(vec![WatchRequest::of(RunId::new(&run), true)], Instant::now());
     until(&mut runs, &run, |d| d.alive);
     live.step(0);
@@ -378,7 +378,7 @@ fn series_become_known_although_nobody_reads_any() {
     // What another program wrote has rows and no list of its series.
     let run = finished(dir.path(), 100);
     std::fs::remove_file(run.series()).unwrap();
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     runs.watch(vec![WatchRequest::of(RunId::new(&run), true)], Instant::now());
     until(&mut runs, &run, |d| !d.keys.is_empty());
 }
@@ -405,7 +405,7 @@ fn reading_gives_way_to_drawing() {
 
 #[test]
 fn a_run_that_is_not_there_is_an_error_in_words() {
-    let mut runs = WatchedRuns::default();
+    let mut runs = WatchedRuns::new();
     let run = RunDir::new("/nowhere/exp=a/run=b");
     runs.watch(vec![request(&run, false, &[0])], Instant::now());
     let data = until(&mut runs, &run, |d| d.error.is_some());
