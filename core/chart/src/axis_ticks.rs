@@ -1,6 +1,7 @@
 //! The ticks of an axis: names of categories, times, or round numbers.
 
-use crate::Axis;
+use crate::domain::{Domain, KnownAxes};
+use crate::{Axis, Chart};
 use crate::cells::text::{fit_distinct, width_of, wrap};
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick, clock_ticks, in_bytes, ticks, time_ticks};
@@ -30,6 +31,18 @@ pub(crate) fn axis_ticks(axis: &Axis, span: &Span, most: usize, powers: Powers) 
         in_bytes(&mut ticks);
     }
     ticks
+}
+
+/// Returns the ticks of the vertical axes, left and right, as far as there is something on them.
+pub(crate) fn vertical(
+    chart: &Chart,
+    domain: &Domain,
+    known: KnownAxes,
+    (most, powers): (usize, Powers),
+) -> [Vec<Tick>; 2] {
+    let left = known.y.then_some((&chart.y, &domain.y));
+    let right = chart.y2.as_ref().zip(domain.y2.as_ref()).filter(|_| known.y2);
+    [left, right].map(|axis| axis.map(|(axis, span)| axis_ticks(axis, span, most, powers)).unwrap_or_default())
 }
 
 /// Returns as many ticks of a horizontal axis as fit side by side in its columns and the margins beside it.

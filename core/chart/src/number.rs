@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+/// The sizes that have a suffix, the largest first.
+pub(crate) const SIZES: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
+
 /// Placeholder for a missing value.
 pub const MISSING: &str = "–";
 
@@ -102,7 +105,8 @@ pub(crate) fn steady_brief_on(v: f64, length: Option<f64>) -> String {
     format!("{:>6}", distinguished(v, length).unwrap_or_else(|| within(v, 6)))
 }
 
-fn trimmed(text: &str) -> String {
+/// Removes zeros at the end of decimals.
+pub(crate) fn trimmed(text: &str) -> String {
     if text.contains('.') {
         text.trim_end_matches('0').trim_end_matches('.').to_owned()
     } else {
@@ -117,7 +121,7 @@ pub fn count(n: f64) -> String {
     if size >= 1e15 {
         return value(n);
     }
-    for (unit, suffix) in [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")] {
+    for (unit, suffix) in SIZES {
         // 9,999 is still shown completely.
         if size >= if unit == 1e3 { 1e4 } else { unit } {
             let tenths = (n / (unit / 10.0)).trunc();
@@ -190,25 +194,24 @@ pub fn time_left(seconds: f64) -> String {
 
 /// Formats a time in one unit: `41s`, `6m`, `1h`, `2d`.
 pub fn age(seconds: f64) -> String {
-    let s = seconds.max(0.0) as u64;
-    match s {
-        0..60 => format!("{s}s"),
-        60..3600 => format!("{}m", s / 60),
-        3600..86_400 => format!("{}h", s / 3600),
-        _ => format!("{}d", s / 86_400),
+    let (unit, sign) = unit_of_age(seconds);
+    format!("{}{sign}", seconds.max(0.0) as u64 / unit)
+}
+
+/// Returns the unit in which an age is displayed, in seconds, and its sign.
+fn unit_of_age(seconds: f64) -> (u64, char) {
+    match seconds.max(0.0) as u64 {
+        0..60 => (1, 's'),
+        60..3600 => (60, 'm'),
+        3600..86_400 => (3600, 'h'),
+        _ => (86_400, 'd'),
     }
 }
 
 /// Returns how long an age is displayed unchanged.
 pub fn age_lasts(seconds: f64) -> Duration {
-    let s = seconds.max(0.0);
-    let unit = match s as u64 {
-        0..60 => 1.0,
-        60..3600 => 60.0,
-        3600..86_400 => 3600.0,
-        _ => 86_400.0,
-    };
-    Duration::from_secs_f64(unit - s % unit)
+    let unit = unit_of_age(seconds).0 as f64;
+    Duration::from_secs_f64(unit - seconds.max(0.0) % unit)
 }
 
 /// Formats bytes with three digits at most: `512 B`, `1.91 MB`.
@@ -236,13 +239,13 @@ fn amount_of(bytes: f64, digits: i32) -> String {
         return value(bytes);
     }
     let size = bytes.abs();
-    for (unit, word) in [(1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")] {
+    for (unit, suffix) in SIZES {
         // The comparison includes rounding.
         if size >= unit * 0.9995 {
             let scaled = bytes / unit;
             let whole = scaled.abs().max(1.0).log10().floor() as i32;
             let after = usize::try_from(digits - whole).unwrap_or(0);
-            return format!("{scaled:.after$} {word}");
+            return format!("{scaled:.after$} {suffix}B");
         }
     }
     format!("{bytes:.0} B")

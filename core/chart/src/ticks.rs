@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::number;
+use super::number::{self, SIZES, trimmed};
 use super::scale::{Scale, Span};
 
 /// A tick: a round value and its label.
@@ -41,9 +41,6 @@ impl Tick {
         }
     }
 }
-
-/// The sizes that have a suffix, the largest first.
-const SIZES: [(f64, &str); 4] = [(1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")];
 
 /// Converts the labels of an axis of bytes: `580M` becomes `580 MB`. All are in the unit of the last one.
 pub(crate) fn in_bytes(ticks: &mut [Tick]) {
@@ -394,8 +391,7 @@ fn brief(v: f64) -> String {
     if size == 0.0 {
         "0".to_owned()
     } else if (1e-3..1e5).contains(&size) {
-        let text = format!("{v:.6}");
-        text.trim_end_matches('0').trim_end_matches('.').to_owned()
+        trimmed(&format!("{v:.6}"))
     } else {
         format!("{v:e}")
     }

@@ -259,12 +259,6 @@ impl<T> IoContext<T> for io::Result<T> {
     }
 }
 
-impl<T> IoContext<T> for rustix::io::Result<T> {
-    fn at(self, what: &'static str, path: &Path) -> Result<T> {
-        self.map_err(|e| StoreError::Io { what, path: path.to_owned(), source: e.into() })
-    }
-}
-
 /// Lists the names of at most `most` of several things, and says how many others there are: `a, b and 3 more`.
 pub fn abbreviated<T>(all: &[T], most: usize, name: impl Fn(&T) -> String) -> String {
     let names = all.iter().take(most).map(name).collect::<Vec<_>>().join(", ");

@@ -198,7 +198,9 @@ impl<'a> SeriesList<'a> {
     }
 
     fn entry_width(&self, i: usize, detail: Detail, names: &[String]) -> usize {
-        entry_width(self.chart, self.marks[i], detail, &names[i])
+        let name = if names[i].is_empty() { 0 } else { width_of(&names[i]) + 1 };
+        let last = self.marks[i].last.filter(|_| detail != Detail::Name);
+        1 + name + last.map_or(0, |v| width_of(&value(self.chart, self.marks[i], v, detail)) + 1)
     }
 
     /// Returns the width of all entries.
@@ -351,15 +353,6 @@ fn fit_title(title: &str, width: usize, ascii: bool) -> String {
 fn names_entry(title: &str, name: &str) -> bool {
     let rest = title.trim().strip_prefix(name);
     !name.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(" ["))
-}
-
-fn entry_width(chart: &Chart, mark: &Mark, detail: Detail, name: &str) -> usize {
-    let name = if name.is_empty() { 0 } else { width_of(name) + 1 };
-    let value = mark.last.map_or(0, |v| width_of(&value(chart, mark, v, detail)) + 1);
-    1 + match detail {
-        Detail::Full | Detail::Brief => name + value,
-        Detail::Name => name,
-    }
 }
 
 fn value(chart: &Chart, mark: &Mark, v: f64, detail: Detail) -> String {

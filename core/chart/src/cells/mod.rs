@@ -14,7 +14,7 @@ pub mod theme;
 
 use std::ops::Range;
 
-use crate::axis_ticks::{across, axis_ticks};
+use crate::axis_ticks::{across, vertical};
 use crate::colour::{Paint, marker};
 use crate::domain::{Domain, KnownAxes};
 use crate::scale::Span;
@@ -254,11 +254,7 @@ fn layout(
     let below = 2 + usize::from(x_captioned) + usize::from(strip) + notes.len();
     let plot_height = height.saturating_sub(head.rows + usize::from(captioned) + below).max(2);
     let most = (plot_height / 2).clamp(2, 7);
-    let y_ticks = if known.y { axis_ticks(&chart.y, &domain.y, most, Powers::Plain) } else { Vec::new() };
-    let y2_ticks = match (&chart.y2, &domain.y2) {
-        (Some(axis), Some(span)) if known.y2 => axis_ticks(axis, span, most, Powers::Plain),
-        _ => Vec::new(),
-    };
+    let [y_ticks, y2_ticks] = vertical(chart, &domain, known, (most, Powers::Plain));
     let widest = |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0).min(width / 3);
     let (gutter, right) = (widest(&y_ticks) + 2, if chart.y2.is_some() { widest(&y2_ticks) + 2 } else { 1 });
     let filled = chart.marks.iter().any(|m| matches!(m.shape, Shape::Heatmap(_)));

@@ -3,11 +3,12 @@
 mod marks;
 mod path;
 
-use crate::axis_ticks::{Row, axis_ticks, wrapped_ticks};
+use crate::axis_ticks::{Row, axis_ticks, vertical, wrapped_ticks};
 use crate::cells::fields::field_of;
 use crate::cells::marks::unplottable_notes;
 use crate::cells::text::{width_of, wrap};
 use crate::domain::Domain;
+use crate::number::trimmed;
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick};
 use crate::{Axis, Chart, Field, Figure, Mark, Shape};
@@ -249,12 +250,7 @@ struct Layout {
 fn layout(chart: &Chart, (x, width): (f64, f64), (top, end): (f64, f64), density: f64) -> Layout {
     let domain = Domain::of(chart);
     let known = Domain::known(chart);
-    let ticks = |axis: &Axis, span: &Span| axis_ticks(axis, span, 8, Powers::Raised);
-    let y_ticks = if known.y { ticks(&chart.y, &domain.y) } else { Vec::new() };
-    let y2_ticks = match (&chart.y2, &domain.y2) {
-        (Some(axis), Some(span)) if known.y2 => ticks(axis, span),
-        _ => Vec::new(),
-    };
+    let [y_ticks, y2_ticks] = vertical(chart, &domain, known, (8, Powers::Raised));
     let widest =
         |ticks: &[Tick]| ticks.iter().map(|t| width_of(&t.label)).max().unwrap_or(0) as f64 * SMALL * CHAR;
     let caption_room = |axis: &Axis| if axis.caption().is_empty() { 0.0 } else { 20.0 };
@@ -385,9 +381,8 @@ pub fn hex([r, g, b]: [u8; 3]) -> String {
 
 /// Formats a coordinate with at most two decimals.
 pub(super) fn n(v: f64) -> String {
-    let text = format!("{v:.2}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    if text == "-0" { "0".to_owned() } else { text.to_owned() }
+    let text = trimmed(&format!("{v:.2}"));
+    if text == "-0" { "0".to_owned() } else { text }
 }
 
 /// Removes characters that XML does not allow.

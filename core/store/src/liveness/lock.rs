@@ -225,7 +225,7 @@ pub fn is_locked(run: &RunDir) -> Result<bool> {
             Ok(()) => return Ok(false),
             Err(Errno::AGAIN) => return Ok(true),
             Err(Errno::INTR) => {}
-            Err(e) => return Err(e).at("read", &path),
+            Err(e) => return Err(std::io::Error::from(e)).at("read", &path),
         }
     }
 }

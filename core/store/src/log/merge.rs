@@ -240,13 +240,11 @@ pub(crate) fn obey_list(run: &RunDir, dir: &Path) -> Result<()> {
     remove(&path).map(drop)
 }
 
-/// Removes what unfinished work left in a folder: names that begin with `.tmp-`. Returns how many.
-pub(crate) fn remove_tmp(run: &RunDir, dir: &Path) -> Result<u64> {
-    let mut removed = 0;
+/// Removes what unfinished work left in a folder: names that begin with `.tmp-`.
+pub(crate) fn remove_tmp(run: &RunDir, dir: &Path) -> Result<()> {
     for name in crate::log::part::names(run, dir)?.iter().filter(|n| n.starts_with(TMP)) {
         let path: PathBuf = dir.join(name);
         inside::remove_dir(run, &path).at("remove", &path)?;
-        removed += 1;
     }
-    Ok(removed)
+    Ok(())
 }

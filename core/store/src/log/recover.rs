@@ -24,10 +24,6 @@ pub struct Recovery {
     pub rows_recovered: u64,
     /// Bytes of incomplete rows that were dropped.
     pub torn_bytes: u64,
-    /// Number of unfinished files and folders removed.
-    pub files_removed: u64,
-    /// Number of damaged journals. Their intact rows are in Parquet, and the files are in `damaged/`.
-    pub damaged_files: u64,
 }
 
 /// Turns what a dead run left into complete Parquet parts: seals its journal, drops a torn tail, removes temporary
@@ -45,7 +41,7 @@ pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
     let mut folders = vec![run.path().to_owned(), run.metrics(), run.checkpoints(), run.tables()];
     folders.extend(tables.iter().map(|t| run.tables().join(t)));
     for dir in folders {
-        done.files_removed += remove_tmp(run, &dir)?;
+        remove_tmp(run, &dir)?;
     }
     let mut series = SeriesFile::default();
     series.update(run)?;
@@ -63,7 +59,6 @@ pub fn recover(run: &RunDir, _lock: &RunLock) -> Result<Recovery> {
         let sealed = seal_from_journal(run, segment, &series.table)?;
         done.rows_recovered += sealed.rows;
         done.torn_bytes += sealed.torn_bytes;
-        done.damaged_files += u64::from(sealed.damaged);
     }
     verify_all(run, &tables)?;
     match merge_all(run, &tables) {

@@ -41,7 +41,7 @@ pub(crate) fn seal_from_journal(run: &RunDir, segment: u32, table: &KeyTable) ->
     let (rows, torn_bytes, damage) = read(run, segment, table)?;
     write(run, segment, &rows, table)?;
     remove(run, segment, damage.as_ref())?;
-    Ok(Sealed { rows: rows.len() as u64, torn_bytes, damaged: damage.is_some() })
+    Ok(Sealed { rows: rows.len() as u64, torn_bytes })
 }
 
 /// Removes the journal of a segment that is already sealed, or sets it aside if it is damaged.
@@ -55,8 +55,6 @@ pub(crate) struct Sealed {
     pub(crate) rows: u64,
     /// Number of bytes of the incomplete tail.
     pub(crate) torn_bytes: u64,
-    /// Whether the rows were followed by damage.
-    pub(crate) damaged: bool,
 }
 
 /// Reads a journal: its intact rows, the bytes of its incomplete tail, and what is wrong with it.

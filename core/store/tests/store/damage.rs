@@ -64,7 +64,7 @@ fn journaled() -> &'static Files {
             for step in batch * 100..batch * 100 + 100 {
                 recorder.log(step, Some(step as f64 / 8.0), [(a, step as f64), (b, 1.0 / (step + 1) as f64)]);
             }
-            while len() == before || recorder.stats().lag > Duration::ZERO {
+            while len() == before || recorder.stats().behind > 0 {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }

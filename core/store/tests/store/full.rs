@@ -71,7 +71,6 @@ fn rows_wait_for_room_and_none_is_lost() {
     assert_eq!((trouble.cause.as_str(), trouble.hopeless), ("the disk is full", false));
     // What fitted into the last block of the journal is safe already.
     assert!((1..=4000).contains(&stats.behind), "{}", stats.behind);
-    assert!(stats.lag > Duration::ZERO);
     // A checkpoint does not fit, is an error that passes, and leaves nothing.
     let failed = recorder
         .checkpoint(1, None, None, |dir| std::fs::write(dir.join("x"), "x").map_err(|e| e.to_string()));

@@ -84,8 +84,6 @@ pub(super) struct Hot {
     pub(super) logged: u64,
     /// Number of points that would survive a kill.
     pub(super) recorded: u64,
-    /// Log time of the oldest point that the writer has taken but not yet written.
-    pub(super) taken_oldest: Option<i64>,
     /// How long the training thread has waited for the disk.
     pub(super) wait: Duration,
     /// Whether the writer sleeps until it is woken.
@@ -107,7 +105,6 @@ impl Hot {
             commands: VecDeque::new(),
             logged: 0,
             recorded: 0,
-            taken_oldest: None,
             wait: Duration::ZERO,
             asleep: false,
             hurried: false,
@@ -202,7 +199,6 @@ impl Hot {
 
     /// Takes everything logged so far, oldest first.
     pub(super) fn take(&mut self) -> Vec<Chunk> {
-        self.taken_oldest = self.taken_oldest.or(self.waiting_oldest());
         if !self.current.is_empty() {
             self.rotate();
         }

@@ -45,8 +45,6 @@ pub struct RecorderStats {
     pub rows: u64,
     /// How long the training thread has waited for the disk.
     pub wait: Duration,
-    /// Age of the oldest point that is not yet in the journal.
-    pub lag: Duration,
     /// Number of points that are only in memory.
     pub behind: u64,
     /// The current error of the background threads, if any. They keep what they could not write and try again.
@@ -252,18 +250,11 @@ impl Recorder {
     /// Returns the current statistics.
     pub fn stats(&self) -> RecorderStats {
         let shared = &*self.0.shared;
-        let (rows, behind, wait, oldest) = {
+        let (rows, behind, wait) = {
             let hot = shared.hot();
-            (hot.logged, hot.behind(), hot.wait, hot.taken_oldest.or(hot.waiting_oldest()))
+            (hot.logged, hot.behind(), hot.wait)
         };
-        let age = oldest.map_or(0, |t| shared.clock.now().saturating_sub(t));
-        RecorderStats {
-            rows: shared.sealed + rows,
-            wait,
-            lag: Duration::from_micros(u64::try_from(age).unwrap_or(0)),
-            behind,
-            trouble: shared.troubles.worst(),
-        }
+        RecorderStats { rows: shared.sealed + rows, wait, behind, trouble: shared.troubles.worst() }
     }
 
     /// Returns the last point of a series, as step and value.

@@ -365,10 +365,7 @@ impl Writer {
 
     /// Records that `new` more points are safe.
     fn recorded(&self, new: u64) {
-        let mut hot = self.shared.hot();
-        hot.recorded += new;
-        hot.taken_oldest = None;
-        drop(hot);
+        self.shared.hot().recorded += new;
         self.shared.room.notify_all();
     }
 
