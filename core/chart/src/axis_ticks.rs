@@ -1,10 +1,10 @@
 //! The ticks of an axis: names of categories, times, or round numbers.
 
-use crate::domain::{Domain, KnownAxes};
-use crate::{Axis, Chart};
 use crate::cells::text::{fit_distinct, width_of, wrap};
+use crate::domain::{Domain, KnownAxes};
 use crate::scale::Span;
 use crate::ticks::{Powers, Tick, clock_ticks, in_bytes, ticks, time_ticks};
+use crate::{Axis, Chart};
 
 /// Returns about `most` ticks of an axis at most.
 pub(crate) fn axis_ticks(axis: &Axis, span: &Span, most: usize, powers: Powers) -> Vec<Tick> {
@@ -42,7 +42,8 @@ pub(crate) fn vertical(
 ) -> [Vec<Tick>; 2] {
     let left = known.y.then_some((&chart.y, &domain.y));
     let right = chart.y2.as_ref().zip(domain.y2.as_ref()).filter(|_| known.y2);
-    [left, right].map(|axis| axis.map(|(axis, span)| axis_ticks(axis, span, most, powers)).unwrap_or_default())
+    [left, right]
+        .map(|axis| axis.map(|(axis, span)| axis_ticks(axis, span, most, powers)).unwrap_or_default())
 }
 
 /// Returns as many ticks of a horizontal axis as fit side by side in its columns and the margins beside it.

@@ -138,7 +138,9 @@ fn a_client_whose_recording_was_killed_has_done_the_steps_of_its_rows() {
     let run = new_run(temp.path(), "a");
     let recorder = Recorder::open(&run, small()).unwrap();
     let loss = series(&recorder, "loss");
-    (0..61).for_each(|step| recorder.log(step, None, [(loss, 1.0)]));
+    for step in 0..61 {
+        recorder.log(step, None, [(loss, 1.0)]);
+    }
     recorder.finish().unwrap();
     let first = Status { step: Some(0), done: Some(1), total: Some(100), rows: Some(1), ..running() };
     let client = Status { sink: Some("socket".to_owned()), ..first.clone() };
