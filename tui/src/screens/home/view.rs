@@ -166,12 +166,11 @@ impl Home {
             let views: Vec<_> = group.rows.iter().map(|run| &run.view).collect();
             said.extend(headline::means(&views, group.common.as_ref()).map(|means| format!(", {means}")));
         }
-        let all_of = |columns: &Columns<'_>| {
-            let of = |column: &Column<'_>| Some((column.what.title(group), column.what.of_all(group)?));
-            let said = columns.0.iter().filter_map(of).filter(|(_, of)| !of.is_empty());
-            said.map(|(title, of)| format!(", {title}: {of}")).collect::<String>()
-        };
-        said.extend(columns.map(all_of));
+        for column in columns.iter().flat_map(|columns| &columns.0) {
+            if let Some(of) = column.what.of_all(group).filter(|of| !of.is_empty()) {
+                said.extend([", ", &column.what.title(group), ": ", &of]);
+            }
+        }
         let selected = group.rows.iter().filter(|r| self.selected.contains(&r.id)).count();
         said.extend((selected > 0).then(|| format!(", {selected} selected")));
         let sort = &shared.settings.home.sort;
