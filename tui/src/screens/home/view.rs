@@ -14,7 +14,7 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::text::{Line as Text, Span};
 
-use super::columns::{Column, Columns};
+use super::columns::Columns;
 use super::list::{Group, Line};
 use super::row::{self, Row, Texts};
 use super::what::{What, without_last};
