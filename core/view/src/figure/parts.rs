@@ -122,6 +122,8 @@ impl Line<'_> {
             let mut rows: Vec<Vec<Row>> = trials.iter().map(|m| m.rows(x, values, self.average)).collect();
             if trials.iter().any(Member::is_by_time) {
                 average::put_together(&mut rows);
+            } else {
+                average::join_laps(&mut rows);
             }
             rows
         };

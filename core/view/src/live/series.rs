@@ -59,6 +59,8 @@ pub(crate) struct Row {
     pub(crate) ends: (f64, f64),
     /// How often steps had gone back before it; always 0 on time axes.
     pub(crate) lap: usize,
+    /// When it was logged, in microseconds, or the first of several; `None` if the run has no times.
+    pub(crate) time_us: Option<i64>,
 }
 
 /// The values of a series at a position.
@@ -309,7 +311,7 @@ impl SeriesSnapshot {
             let (value, ends) = b.shown(average);
             let span = b.range(x, started).unwrap_or((f64::NAN, f64::NAN));
             let x = f64::midpoint(span.0, span.1);
-            Row { x, span, steps: b.step, value, ends, lap }
+            Row { x, span, steps: b.step, value, ends, lap, time_us: started.map(|_| b.time.0) }
         })
     }
 
