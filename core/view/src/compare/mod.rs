@@ -164,10 +164,16 @@ impl Facet {
             .then_with(|| natural::order_optional(self.split.as_deref(), other.split.as_deref()))
     }
 
-    /// Returns what those of these runs that logged it declare of its metric.
+    /// Returns what those of these runs that logged it declare of its metric. What has no number decides only if nothing has.
     pub fn declared<'a>(&self, runs: impl IntoIterator<Item = &'a ComparedRun>) -> Declared<'a> {
         let own = runs.into_iter().filter(|run| run.data.keys.iter().any(|(key, _)| self.takes(key)));
-        own.map(|run| run.row.view.manifest.metric(&self.metric)).collect()
+        let is_odd = |run: &&ComparedRun| {
+            let mut read = self.series(std::iter::once(*run)).peekable();
+            read.peek().is_some() && read.all(|series| series.min().is_none())
+        };
+        let (odd, others): (Vec<_>, Vec<_>) = own.partition(is_odd);
+        let deciding = if others.is_empty() { odd } else { others };
+        deciding.into_iter().map(|run| run.row.view.manifest.metric(&self.metric)).collect()
     }
 
     /// Whether a series belongs to it.

@@ -557,6 +557,39 @@ fn a_chart_has_the_unit_that_its_runs_share_and_else_none() {
     assert_eq!((unit(XAxis::Step), unit(XAxis::Clock).as_deref()), (None, Some("MSE")));
 }
 
+#[test]
+fn a_run_without_any_number_decides_neither_unit_nor_mean() {
+    let of = |name, unit: &str, log, last: [f64; 2]| {
+        let key = |trial| SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+        let declare = |info: &mut gradtop_store::MetricInfo| (info.unit, info.log) = (Some(unit.into()), log);
+        let spec = run("fit", name, 1).with(|manifest, _| declare(&mut manifest.metrics[0]));
+        spec.logged(key(0), &[(0, last[0])]).logged(key(1), &[(0, last[1])])
+    };
+    for (value, decides) in [(f64::NAN, false), (1.0, true)] {
+        let specs = [of("a", "ms", true, [4.0, 1.0]), of("b", "s", false, [value; 2])];
+        let (_bench, all) = runs(specs, &["a", "b"]);
+        let each = groups(&all, &GroupBy::Nothing);
+        let unit = Some("ms").filter(|_| !decides);
+        let column = &ComparisonTable::new(&all, &each, &[]).columns[0];
+        assert_eq!((column.doubts.is_empty(), column.unit.as_deref()), (!decides, unit));
+        let together = RunGroup { name: "both".to_owned(), members: vec![0, 1], look: each[0].look };
+        let both = ComparisonTable::new(&all, &[together], &[]).rows.remove(0);
+        assert_eq!((both.values[0], both.units[0].as_deref()), (Some(2.0).filter(|_| !decides), unit));
+        let figure = overlay::figure(&all, &facets(&all, &[])[0], XAxis::Step);
+        let view = overlay::view(Align::Step, &each, None);
+        let drawn = evaluate_as(&figure, &overlay::sources(&all, &each), &view);
+        let chart = &drawn.charts[0];
+        assert_eq!(chart.y.unit.as_deref(), unit);
+        assert_eq!(
+            chart.notes.iter().any(|note| note.starts_with("units differ")),
+            decides,
+            "{:?}",
+            chart.notes
+        );
+        assert_eq!(drawn.caption.is_some_and(|said| said.contains("(mean: b)")), decides);
+    }
+}
+
 fn timeless(data: &RunData) -> Vec<Arc<SeriesSnapshot>> {
     let timeless = |s: &Arc<SeriesSnapshot>| Arc::new(SeriesSnapshot { started_us: None, ..(**s).clone() });
     data.series.iter().map(timeless).collect()

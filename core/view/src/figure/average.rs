@@ -86,10 +86,12 @@ pub(super) fn put_together(trials: &mut [Vec<Row>]) {
 pub(super) fn join_laps(trials: &mut [Vec<Row>]) {
     let laps = |rows: &[Row]| rows.last().map_or(0, |row| row.lap);
     let missed = |rows: &[Row], other: &[Row]| {
-        let (begin, end) = rows.first()?.time_us.zip(other.last()?.time_us)?;
+        let (first, end) = (rows.first()?, other.last()?);
+        let begin = first.time_us?;
         let soon = begin.saturating_add((AT_ONCE * 1e6) as i64);
         let then = other.iter().take_while(|row| row.time_us.is_some_and(|at| at <= soon)).last()?;
-        (begin <= end).then(|| then.lap.min(laps(other).saturating_sub(laps(rows))))
+        let goes_on = end.time_us >= Some(begin) || end.steps.1 == first.steps.0;
+        goes_on.then(|| then.lap.min(laps(other).saturating_sub(laps(rows))))
     };
     let missed_by =
         |rows: &Vec<Row>| trials.iter().filter_map(|other| missed(rows, other)).max().unwrap_or(0);

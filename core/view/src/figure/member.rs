@@ -115,6 +115,11 @@ impl Member<'_> {
         )
     }
 
+    /// Returns whether any of its values is a number.
+    pub(super) fn has_number(&self) -> bool {
+        self.series.min().is_some()
+    }
+
     /// Returns the unit of its values: the declared one, else that of its rows.
     pub(super) fn unit(&self) -> Option<&str> {
         let declared = self.run().info(&self.series.key().metric).and_then(|info| info.unit.as_deref());

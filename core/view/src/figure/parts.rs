@@ -158,8 +158,8 @@ impl<'a> Plan<'a> {
     /// Says what the lines that are drawn are the mean of, and what the bands are, if any line is of several series:
     /// `geometric mean of 3 trials (mean: b)`.
     pub(super) fn means(&self) -> Option<String> {
-        let drawn: Vec<&Line<'_>> =
-            self.lines().filter(|line| !line.hidden && !line.members.is_empty()).collect();
+        let has_mean = |line: &&Line<'_>| !line.hidden && line.members.iter().any(Member::has_number);
+        let drawn: Vec<&Line<'_>> = self.lines().filter(has_mean).collect();
         let range = |count: &dyn Fn(&Line<'_>) -> usize| {
             let counts = || drawn.iter().map(|line| count(line));
             let (few, many) = (counts().min()?, counts().max()?);

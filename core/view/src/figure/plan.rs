@@ -128,7 +128,8 @@ fn of_metric<'a>(
     if lines.is_empty() {
         made.notes.push(no_lines(sources, mark, metric));
     }
-    let recorded = lines.iter().flat_map(|line| &line.members).find_map(|member| member.series.unit());
+    let recorded =
+        deciding(lines.iter().flat_map(|line| &line.members)).find_map(|member| member.series.unit());
     let differ = units_differ(&lines.iter().collect::<Vec<_>>());
     made.hints = AxisHints {
         y_label: Some(metric.to_owned()),
@@ -137,7 +138,8 @@ fn of_metric<'a>(
     };
     made.notes.extend(differ.map(|units| gradtop_host::text::clean(&units)));
     for line in &mut lines {
-        line.unit = line.members.first().and_then(Member::unit).map(gradtop_host::text::clean);
+        line.unit =
+            deciding(line.members.iter()).next().and_then(Member::unit).map(gradtop_host::text::clean);
     }
     for mixed in lines.extract_if(.., |line| units_differ(&[line]).is_some()) {
         made.notes.push(format!("{}: values in different units have no mean", mixed.name));
@@ -309,14 +311,22 @@ fn grouped<'a>(sources: &[Source<'a>], mark: &Mark, view: &ChartView) -> Vec<(Gr
     groups
 }
 
+/// Returns the series that decide unit and mean: those that have a number, or all if none has.
+fn deciding<'m, 'a: 'm>(
+    members: impl Iterator<Item = &'m Member<'a>> + Clone,
+) -> impl Iterator<Item = &'m Member<'a>> {
+    let any = members.clone().any(Member::has_number);
+    members.filter(move |member| member.has_number() || !any)
+}
+
 /// Returns the mean of these series, which each run declares for itself.
 fn average(metric: &str, members: &[Member<'_>]) -> Average {
-    members.iter().map(|member| member.run().info(metric)).collect::<Declared<'_>>().average()
+    deciding(members.iter()).map(|member| member.run().info(metric)).collect::<Declared<'_>>().average()
 }
 
 /// Says that values of lines are in different units, if they are.
 fn units_differ(lines: &[&Line<'_>]) -> Option<String> {
-    gradtop_store::units_differ(lines.iter().flat_map(|line| &line.members).map(Member::unit))
+    gradtop_store::units_differ(deciding(lines.iter().flat_map(|line| &line.members)).map(Member::unit))
 }
 
 /// Returns the lines of a mark of a metric.
