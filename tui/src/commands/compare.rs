@@ -228,28 +228,39 @@ fn print_metric(
         goal.into_iter().chain(first.doubts.iter().map(|doubt| clean(doubt))).chain(of).collect();
     let more = print::styled(&more.join(" · "), Ink::Dim);
     print::line(format!("\n{title}  {more}").trim_end());
-    let mut columns = vec![("", Side::Left), ("", Side::Left)];
-    let words: Vec<String> = table.columns[at.clone()].iter().map(Column::words).collect();
-    for words in &words {
-        columns.extend([(words.as_str(), Side::Point), ("", Side::Left)]);
-    }
-    let mut out = Table::new(&columns);
     let star = if print::ascii() { "<" } else { "◂" };
-    for row in with {
-        let mut cells = named(&groups[row.group]);
-        for i in at.clone() {
-            let text = row.values[i].map_or_else(|| number::MISSING.to_owned(), number::value);
-            let ink = if row.best[i] { Ink::Series(colour::Paint::Slot(2)) } else { Ink::Text };
-            cells.push(Words::new(text, ink));
-            let best = row.best[i].then_some(star);
-            let unit = table.other_unit(row, i).map(clean);
-            let mean = table.other_average(row, i).map(Average::word);
-            let words: Vec<&str> = best.into_iter().chain(unit.as_deref()).chain(mean).collect();
-            cells.push(Words::new(words.join(" "), ink));
+    let words: Vec<String> = table.columns[at.clone()].iter().map(Column::words).collect();
+    let of = |at: std::ops::Range<usize>, headings: &[String]| {
+        let mut columns = vec![("", Side::Left), ("", Side::Left)];
+        for heading in headings {
+            columns.extend([(heading.as_str(), Side::Point), ("", Side::Left)]);
         }
-        out.row(cells);
+        let mut out = Table::new(&columns);
+        for row in &with {
+            let mut cells = named(&groups[row.group]);
+            for i in at.clone() {
+                let text = row.values[i].map_or_else(|| number::MISSING.to_owned(), number::value);
+                let ink = if row.best[i] { Ink::Series(colour::Paint::Slot(2)) } else { Ink::Text };
+                cells.push(Words::new(text, ink));
+                let best = row.best[i].then_some(star);
+                let unit = table.other_unit(row, i).map(clean);
+                let mean = table.other_average(row, i).map(Average::word);
+                let words: Vec<&str> = best.into_iter().chain(unit.as_deref()).chain(mean).collect();
+                cells.push(Words::new(words.join(" "), ink));
+            }
+            out.row(cells);
+        }
+        out
+    };
+    let whole = of(at.clone(), &words);
+    if whole.fits(0) {
+        return whole.print(0);
     }
-    out.print(0);
+    // Each statistic below the one before, so that no word beside a value is cut.
+    for (i, words) in at.zip(words) {
+        print::line(&print::styled(&format!("   {words}"), Ink::Dim));
+        of(i..i + 1, &[String::new()]).print(0);
+    }
 }
 
 fn as_json(runs: &[ComparedRun], groups: &[RunGroup], table: &ComparisonTable, order: &[usize]) -> Value {
