@@ -175,16 +175,18 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
 
 #[test]
 fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
-    let sandbox = Sandbox::new();
+    let sandbox = Sandbox::with(&[]);
     let mut fixtures = RunFixtures::new();
     let key = SeriesKey { split: Some("train".into()), ..SeriesKey::metric("a-metric-with-a-long-name") };
-    fixtures.make(&run("fit", "narrow", 3).logged(key, &[(0, 1.0), (1, 6.4e-5)]));
+    let narrow = run("fit", "narrow", 3).logged(key, &[(0, 1.0), (1, 6.4e-5)]);
+    fixtures.make(&narrow.series("loss", None, &[(0, 0.5), (1, 0.25)]));
     let folder = fixtures.folder().to_str().unwrap().to_owned();
     let mut terminal = Terminal::sized(&sandbox, &["--runs", &folder, "show", "narrow"], (60, 40));
     assert_eq!(terminal.exit_code(), 0);
     let screen = terminal.screen();
     let unbroken = screen.replace(['\n', ' '], "");
     assert!(screen.contains("6.4e-5"), "{screen}");
+    assert!(screen.lines().any(|line| line.contains("loss (MSE)") && line.contains("0.25")), "{screen}");
     assert!(unbroken.contains(&format!("{folder}/exp=fit/run=narrow(")), "{screen}");
 }
 

@@ -273,8 +273,14 @@ fn metrics_table(summaries: &[SeriesSummary], without: &[&str]) -> Table {
     type Cell<'a> = &'a dyn Fn(&SeriesSummary) -> Words;
     let names = names(summaries);
     let name = |s: &SeriesSummary| cleaned(names.get(&s.key).cloned().flatten()).into();
+    // Without a column of their own, units stay beside the metrics; those of bytes are in the values.
+    let metric = |s: &SeriesSummary| {
+        let beside = s.unit.as_deref().filter(|unit| without.contains(&"unit") && *unit != "B");
+        let unit = cleaned(beside.map(|unit| format!(" ({unit})")));
+        Words::from(clean(&s.key.metric) + &unit)
+    };
     let columns: [(&str, Align, Cell<'_>); 7] = [
-        ("metric", Align::Left, &|s| clean(&s.key.metric).into()),
+        ("metric", Align::Left, &metric),
         ("series", Align::Left, &name),
         ("unit", Align::Left, &|s| Words::dim(cleaned(s.unit.as_deref()))),
         ("points", Align::Right, &|s| number::count(s.rows as f64).into()),
