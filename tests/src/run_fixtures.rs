@@ -199,7 +199,9 @@ impl RunFixtures {
         }
         let recorder = Recorder::open(&run, RecorderOptions::default()).expect("a recorder");
         for (key, points) in &spec.series {
-            let series = recorder.series(key, None).expect("few series");
+            let declared = spec.manifest.metrics.iter().find(|metric| metric.name == key.metric);
+            let unit = declared.and_then(|metric| metric.unit.as_deref());
+            let series = recorder.series(key, unit).expect("few series");
             for (step, value) in points {
                 recorder.log(*step, None, [(series, *value)]);
             }

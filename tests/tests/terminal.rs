@@ -174,6 +174,29 @@ fn ctrl_c_while_it_starts_never_loses_the_run() {
 }
 
 #[test]
+fn a_comparison_on_a_phone_keeps_marks_and_words_beside_values() {
+    let sandbox = Sandbox::with(&[]);
+    let mut fixtures = RunFixtures::new();
+    for (name, log, scale) in [("plain", false, 1.0), ("factors", true, 2.0)] {
+        let mut spec = run("fit", name, 3).with(|manifest, _| manifest.metrics[0].log = log);
+        for trial in [0, 1] {
+            let key = SeriesKey { trial: Some(trial), ..SeriesKey::metric("loss") };
+            spec = spec.logged(key, &[(0, scale), (1, scale * f64::from(1 + 3 * trial))]);
+        }
+        fixtures.make(&spec);
+    }
+    let folder = fixtures.folder().to_str().unwrap().to_owned();
+    let args = ["--runs", &folder, "compare", "plain", "factors", "--metric", "loss"];
+    let mut terminal = Terminal::sized(&sandbox, &args, (40, 40));
+    assert_eq!(terminal.exit_code(), 0);
+    let screen = terminal.screen();
+    let rows =
+        |of: &str| screen.lines().map(str::trim).filter(|line| line.contains(of)).skip(1).collect::<Vec<_>>();
+    assert!(rows("plain").iter().all(|row| row.ends_with('◂')), "the last and the best value: {screen}");
+    assert!(rows("factors")[0].ends_with("geometric mean"), "{screen}");
+}
+
+#[test]
 fn a_run_on_a_phone_has_its_values_and_its_whole_folder() {
     let sandbox = Sandbox::with(&[]);
     let mut fixtures = RunFixtures::new();
