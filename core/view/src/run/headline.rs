@@ -48,7 +48,9 @@ pub fn values(headline: &Headline<'_>) -> Vec<String> {
     let first: Vec<_> = headline.of_split().collect();
     let others = headline.lines.iter().filter(|l| first.iter().all(|f| f.split != l.split));
     let words = |line: &HeadlineLine<'_>| {
-        format!("{} {}", line_words(line, true), number::value(line.value)).trim_start().to_owned()
+        let mean = Some(mean_words(line)).filter(|words| !words.is_empty());
+        let mean = mean.map(|words| format!(" ({words})")).unwrap_or_default();
+        format!("{} {}{mean}", series_words(line, true), number::value(line.value)).trim_start().to_owned()
     };
     first.iter().copied().chain(others).map(words).collect()
 }
