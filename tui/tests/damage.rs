@@ -444,7 +444,8 @@ fn of_several_runs_those_that_cannot_be_read_are_named_and_left_out() {
     }
     let torn = gradtop_store::find_run(runs, "torn").unwrap();
     fs::write(torn.manifest(), "garbage[").unwrap();
-    for args in [&["compare", "*"][..], &["plot", "*"], &["best", "loss"]] {
+    let by_name = [&["compare", "one", "torn", "two"][..], &["plot", "torn", "two", "metric-00"]];
+    for args in [&["compare", "*"][..], &["plot", "*"], &["best", "loss"]].into_iter().chain(by_name) {
         let said = gradtop(runs, args);
         let (out, err) = (text(&said.stdout), text(&said.stderr));
         assert!(err.contains("torn cannot be read"), "{args:?}: {err}");
@@ -452,4 +453,6 @@ fn of_several_runs_those_that_cannot_be_read_are_named_and_left_out() {
             assert!(said.status.success() && out.contains("two"), "{args:?}: {out}{err}");
         }
     }
+    let nothing = gradtop(runs, &["compare", "torn", "torn"]);
+    assert!(!nothing.status.success() && text(&nothing.stderr).contains("torn"), "{nothing:?}");
 }

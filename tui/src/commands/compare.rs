@@ -47,7 +47,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let views = select::resolve(context, &args.names)?;
+    let views = select::shown(context, &args.names)?;
     let wanted = expanded(&args.metric, &logged(&views));
     let runs = read(views, &wanted, 0.0)?;
     let by = grouping(&runs, args.by.as_deref())?;

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::Context;
-use super::select::each;
+use super::select::{each, is_unreadable};
 use crate::files::{Cannot as _, entries, make_folder};
 use crate::print::table::{Table, Words};
 use crate::print::terminal::{Surrounding, in_tmux, tells_focus, tmux_has};
@@ -98,8 +98,7 @@ pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
 /// Verifies every file of some runs against its checksum. What is damaged is recorded, so that lists know it.
 fn check_runs(context: &Context, names: &[String], json: bool) -> Result<i32> {
     // A run that cannot be read keeps no other from being checked; a name that no run has is a mistake.
-    let is_damage = |e: &anyhow::Error| e.downcast_ref::<StoreError>().is_some_and(StoreError::is_damage);
-    if let Some(e) = names.iter().filter_map(|name| context.find(name).err()).find(|e| !is_damage(e)) {
+    if let Some(e) = names.iter().filter_map(|name| context.find(name).err()).find(|e| !is_unreadable(e)) {
         return Err(e);
     }
     let mut all = Vec::new();

@@ -179,19 +179,25 @@ fn runs_and_figures(context: &Context, words: &[String]) -> Result<(Vec<View>, V
     let Some((first, others)) = words.split_first() else {
         return Ok((vec![context.view("last")?], Vec::new()));
     };
-    let views = select::resolve(context, std::slice::from_ref(first))?;
-    let mut known = compare::logged(&views);
-    for view in &views {
+    let seen = select::resolve(context, std::slice::from_ref(first));
+    let views = match &seen {
+        Ok(views) => views.as_slice(),
+        // Others may be there to draw.
+        Err(error) if select::is_unreadable(error) => &[],
+        Err(_) => return Ok((seen?, Vec::new())),
+    };
+    let mut known = compare::logged(views);
+    for view in views {
         known.extend(figures::read(&view.dir).unwrap_or_default().into_iter().map(|figure| figure.id));
     }
     let is_known = |word: &str| !filter::named(word, known.iter().map(String::as_str)).is_empty();
     let is_run = |word: &&String| !is_known(word) && (select::is_filter(word) || context.find(word).is_ok());
     let (more, what): (Vec<String>, Vec<String>) = others.iter().cloned().partition(|word| is_run(&word));
     if more.is_empty() {
-        return Ok((views, what));
+        return Ok((seen?, what));
     }
     let names: Vec<String> = std::iter::once(first.clone()).chain(more).collect();
-    Ok((select::resolve(context, &names)?, what))
+    Ok((select::shown(context, &names)?, what))
 }
 
 /// The chart that the monitor showed last.

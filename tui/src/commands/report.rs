@@ -36,7 +36,7 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(context: &Context, args: &Args) -> Result<i32> {
-    let views = select::resolve(context, &args.names)?;
+    let views = select::shown(context, &args.names)?;
     let target = Target::new(args, &views)?;
     let folder = &target.folder;
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", print::short(folder)))?;

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
-use gradtop_host::Action;
-use gradtop_store::{RunDir, View, follow_run};
+use gradtop_host::{Action, HostError};
+use gradtop_store::{RunDir, StoreError, View, follow_run};
 use jiff::Timestamp;
 
 use super::Context;
@@ -126,6 +126,40 @@ pub(crate) fn named(context: &Context, names: &[String]) -> Result<Vec<View>> {
         }
     }
     Ok(views)
+}
+
+/// Returns the runs to show, as [`resolve`] does. Of several, those that cannot be read are left out, with a warning.
+///
+/// # Errors
+/// As for [`resolve`], or no run can be read.
+pub(crate) fn shown(context: &Context, names: &[String]) -> Result<Vec<View>> {
+    if names.len() < 2 || names.iter().any(|name| is_filter(name)) {
+        return resolve(context, names);
+    }
+    let why = |name: &String| context.view(name).err().filter(is_unreadable);
+    let odd: Vec<_> = names.iter().filter_map(|name| Some((name, why(name)?))).collect();
+    let is_odd = |name: &&String| odd.iter().any(|(odd, _)| odd == name);
+    let others: Vec<String> = names.iter().filter(|name| !is_odd(name)).cloned().collect();
+    if others.is_empty() {
+        return named(context, names);
+    }
+    let views = named(context, &others)?;
+    for (name, why) in odd {
+        print::warn(format!("{} cannot be read: {why}", clean(name)));
+    }
+    Ok(views)
+}
+
+/// Returns whether it concerns one run only, of which a file is damaged or may not be read.
+pub(crate) fn is_unreadable(error: &anyhow::Error) -> bool {
+    let of_host = match error.downcast_ref() {
+        Some(HostError::Store(error)) => Some(error),
+        _ => None,
+    };
+    of_host.or_else(|| error.downcast_ref()).is_some_and(|error| match error {
+        StoreError::Io { source, .. } => source.kind() == std::io::ErrorKind::PermissionDenied,
+        error => error.is_damage(),
+    })
 }
 
 /// Returns whether an argument is part of a filter, not the name or path of a run.
