@@ -147,12 +147,27 @@ fn trials_that_are_trained_one_after_the_other_are_at_no_time_averaged() {
 
 #[test]
 fn a_line_says_where_some_of_its_series_have_not_begun() {
-    let of = |trial: i64| logged(trial, (trial * 5..20).map(|n| (n, n)), |_| 1.0);
-    let two = trials((0..2).map(of), false);
-    let said = "loss: before step 5 some trials have not begun; at its beginning the line shows 1 of 2";
-    for (axis, relative) in EACH {
-        assert_eq!(drawn(&Source::of(&two), axis, relative).charts[0].notes, [said], "{axis:?}");
+    let of = |from: i64, to: i64| {
+        trials((0..2).map(|trial| logged(trial, (trial * from..to).map(|n| (n, n)), |_| 1.0)), false)
+    };
+    // The second begins soon, or much later.
+    for (from, to) in [(1, 1000), (5, 20)] {
+        let said = format!(
+            "loss: before step {from} some trials have not begun; at its beginning the line shows 1 of 2"
+        );
+        for (axis, relative) in EACH {
+            let of_run = of(from, to);
+            let notes = &drawn(&Source::of(&of_run), axis, relative).charts[0].notes;
+            assert_eq!(*notes, [said.as_str()], "{axis:?}");
+        }
     }
+    let two = of(5, 20);
+    // The steps of a run are no times of another.
+    let other = trials([logged(0, (8..20).map(|n| (n, n - 8)), |_| 1.0)], false);
+    let whole = of(0, 20);
+    let together = [&whole, &other].map(|data| Source { data, label: Some("a") });
+    let said = "a: at its beginning some series have not begun; the line shows 2 of 3";
+    assert_eq!(drawn(&together, XAxis::Time, false).charts[0].notes, [said]);
     let all = ["a", "b"].map(|label| Source { data: &two, label: Some(label) });
     let said = "2 lines: where some of their trials have not begun, the line shows the others";
     assert_eq!(drawn(&all, XAxis::Step, false).charts[0].notes, [said]);

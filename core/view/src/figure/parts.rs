@@ -97,7 +97,7 @@ pub(super) struct EvaluatedMark<'a> {
     pub(super) notes: Vec<String>,
 }
 
-impl Line<'_> {
+impl<'a> Line<'a> {
     /// Returns its range on an axis of x of this scale.
     pub(super) fn extent(&self, scale: Scale) -> Option<(f64, f64)> {
         self.members.iter().filter_map(|m| m.extent(scale)).reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))
@@ -113,12 +113,27 @@ impl Line<'_> {
         let slack = (high - low).max(0.0) / 50.0;
         let exact = self.members.iter().all(Member::is_by_step);
         let ended = exact && self.members.iter().all(|m| !m.run().alive);
-        (if exact { low } else { low + slack }, if ended { high } else { high - slack })
+        (
+            if exact || self.runs().count() == 1 { low } else { low + slack },
+            if ended { high } else { high - slack },
+        )
+    }
+
+    /// Divides its series into those that begin with it, or before a part of the axis, and others.
+    pub(super) fn begun(&self, x: (f64, f64)) -> (Vec<&Member<'a>>, Vec<&Member<'a>>) {
+        let (begin, _) = self.ends(x);
+        // Of one run, trials that log a step at once have one place.
+        let placed = self.runs().count() == 1 && self.members.iter().any(Member::is_by_time);
+        let mut rows = if placed { self.rows(x, Values::Logged) } else { Vec::new() }.into_iter();
+        self.members.iter().partition(|member| match rows.next() {
+            Some(rows) => rows.first().is_some_and(|row| row.span.0 <= begin),
+            None => member.has_begun(begin),
+        })
     }
 
     /// Returns the rows of each series around a range of x.
     pub(super) fn rows(&self, x: (f64, f64), values: Values) -> Vec<Vec<Row>> {
-        let of_run = |trials: &[Member<'_>]| {
+        let of_run = |trials: &[Member<'a>]| {
             let mut rows: Vec<Vec<Row>> = trials.iter().map(|m| m.rows(x, values, self.average)).collect();
             if trials.iter().any(Member::is_by_time) {
                 average::put_together(&mut rows);
@@ -131,7 +146,7 @@ impl Line<'_> {
     }
 
     /// Returns the series of each of its runs.
-    pub(super) fn runs(&self) -> impl Iterator<Item = &[Member<'_>]> {
+    pub(super) fn runs(&self) -> impl Iterator<Item = &[Member<'a>]> {
         self.members.chunk_by(|a, b| std::ptr::eq(a.run(), b.run()))
     }
 

@@ -203,8 +203,8 @@ fn notes(lines: &[Line<'_>], (low, high): (f64, f64)) -> Vec<String> {
     let (mut partial, mut places) = (0, 0);
     let (mut incomplete, mut late, mut gone) = (Vec::new(), Vec::new(), Vec::new());
     for line in lines.iter().filter(|l| l.members.len() > 1) {
-        let ((begin, end), kind) = (line.ends((low, high)), line.kind_of_members());
-        let (here, others): (Vec<_>, Vec<_>) = line.members.iter().partition(|m| m.has_begun(begin));
+        let ((_, end), kind) = (line.ends((low, high)), line.kind_of_members());
+        let (here, others) = line.begun((low, high));
         let step = others.iter().filter_map(|m| m.series.steps()).map(|steps| steps.0).max();
         late.extend(step.map(|step| (line, step, here.len())));
         let (here, others): (Vec<_>, Vec<_>) = line.members.iter().partition(|m| m.reaches(end));
@@ -243,6 +243,13 @@ fn notes(lines: &[Line<'_>], (low, high): (f64, f64)) -> Vec<String> {
         let (name, kind) = who(&some.iter().map(|(line, ..)| *line).collect::<Vec<_>>());
         match some[..] {
             [] => {}
+            // On an axis of time, the steps of a run say nothing of another.
+            [(line, _, here)] if line.runs().count() > 1 && line.members.iter().any(Member::is_by_time) => {
+                let of = line.members.len();
+                notes.push(format!(
+                    "{name}: at its {where_} some {kind} {what}; the line shows {here} of {of}"
+                ));
+            }
             [(line, step, here)] => notes.push(format!(
                 "{name}: {when} step {step} some {kind} {what}; at its {where_} the line shows {here} of {}",
                 line.members.len()
