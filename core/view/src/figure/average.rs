@@ -7,7 +7,7 @@ use gradtop_store::Average;
 use crate::live::series::Row;
 
 /// Seconds within which rows may be sent that are logged at once.
-const AT_ONCE: f64 = 0.01;
+pub(super) const AT_ONCE: f64 = 0.01;
 
 /// An averaged line in log order. A NaN in x interrupts it.
 #[derive(Debug, Default, PartialEq)]
@@ -134,17 +134,21 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], average: Average) {
         parts.iter().map(|rows| Some((rows[0].x, rows[stop(rows).checked_sub(1)?].x))).collect();
     let mut next = vec![0; parts.len()];
     let mut values = Vec::with_capacity(parts.len());
-    let mut before = None;
+    // Which series reached the place before.
+    let mut reached = vec![false; parts.len()];
+    let mut first = true;
     for x in places {
         values.clear();
         let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
         let mut span = (x, x);
-        let (mut reaching, mut odd, mut missing) = (0, f64::NAN, false);
-        for ((rows, next), end) in parts.iter().zip(&mut next).zip(&ends) {
+        let (mut odd, mut missing) = (f64::NAN, false);
+        let (mut any, mut changed) = (false, false);
+        for (((rows, next), end), reached) in parts.iter().zip(&mut next).zip(&ends).zip(&mut reached) {
             let from = *next;
             *next += rows[from..].iter().take_while(|r| r.x <= x).count();
             let reaches = end.is_some_and(|(first, last)| first <= x && x <= last);
-            reaching += usize::from(reaches);
+            any |= reaches;
+            changed |= std::mem::replace(reached, reaches) != reaches;
             let (had, mut logged) = (values.len(), false);
             for row in rows[from..*next].iter().filter(|r| r.x == x) {
                 logged = true;
@@ -174,11 +178,11 @@ fn add_lap(out: &mut Averaged, parts: &[Vec<Row>], average: Average) {
             Some((middle, ..)) => (middle, low, high),
             None => (odd, odd, odd),
         };
-        if before.is_some_and(|before| before != reaching) && reaching > 0 {
+        if changed && any && !first {
             // Interrupt the line where a series begins or ends, because the average jumps there.
             out.interrupt();
         }
-        before = Some(reaching);
+        first = false;
         out.push(x, span, here);
     }
 }

@@ -135,8 +135,11 @@ fn of_joined_rows_too_the_trials_of_a_step_belong_together() {
 fn trials_that_are_trained_one_after_the_other_are_at_no_time_averaged() {
     let of = |trial: i64| logged(trial, (0..10).map(|n| (n + trial * 10, n)), |n| n as f64);
     let data = trials((0..2).map(of), false);
-    let chart = &drawn(&Source::of(&data), XAxis::Time, false).charts[0];
-    assert_eq!(points(chart).len(), 20);
+    let figure = drawn(&Source::of(&data), XAxis::Time, false);
+    let chart = &figure.charts[0];
+    assert_eq!((points(chart).len(), figure.caption), (20, None));
+    let gaps = |shape: &Shape| matches!(shape, Shape::Line { x, .. } if x[10].is_nan() && x.len() == 21);
+    assert!(chart.marks.iter().any(|mark| gaps(&mark.shape)), "no line joins what two trials logged");
     let said = [
         "loss: before step 0 some trials have not begun; at its beginning the line shows 1 of 2",
         "loss: after step 9 some trials have ended; at its end the line shows 1 of 2",

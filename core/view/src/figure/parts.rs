@@ -145,6 +145,15 @@ impl<'a> Line<'a> {
         self.runs().flat_map(of_run).collect()
     }
 
+    /// Returns whether two of its series have values at one place.
+    fn is_mean(&self) -> bool {
+        let numbers = self.members.iter().filter(|member| member.has_number());
+        let mut ends: Vec<_> = numbers.filter_map(|member| member.extent(Scale::Linear)).collect();
+        ends.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        let at_once = if self.members.iter().any(Member::is_by_time) { average::AT_ONCE } else { 0.0 };
+        ends.windows(2).any(|pair| pair[1].0 <= pair[0].1 + at_once)
+    }
+
     /// Returns the series of each of its runs.
     pub(super) fn runs(&self) -> impl Iterator<Item = &[Member<'a>]> {
         self.members.chunk_by(|a, b| std::ptr::eq(a.run(), b.run()))
@@ -188,7 +197,7 @@ impl<'a> Plan<'a> {
             Some(runs) => format!("{runs} runs"),
             None => format!("{} trials", range(&|line| line.members.len())?),
         };
-        let several = || drawn.iter().filter(|line| line.members.len() > 1);
+        let several = || drawn.iter().filter(|line| line.is_mean());
         let most = Average::most_common(several().map(|line| line.average))?;
         let word = |average: Average| {
             let own = several().filter(|line| line.average == average);
