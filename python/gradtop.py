@@ -470,6 +470,8 @@ class Run:
         self.summary: Dict[str, Any] = {}
         self._shapes: Dict[Tuple[Any, ...], Tuple[int, Any]] = {}
         self._step = -1
+        #: Turns a time of the monotonic clock into one since 1970, in nanoseconds.
+        self._clock = time.time_ns() - time.monotonic_ns()
         self._saving = False
         self._stop: Optional[int] = None
         self._pause = False
@@ -544,7 +546,8 @@ class Run:
         key = (tuple(values), split, model, trial)
         shape, pack = self._shapes.get(key) or self._define(sink, key)
         try:
-            row = pack(1, _BODY + 8 * len(values), shape, step, 0, _NAN if epoch is None else epoch, *values.values())
+            time_us = (self._clock + time.monotonic_ns()) // 1000
+            row = pack(1, _BODY + 8 * len(values), shape, step, time_us, _NAN if epoch is None else epoch, *values.values())
         except Exception:  # Whatever the `__float__` of a value raises.
             self._log_odd(_whole(step), values, split, model, trial, epoch)
             return

@@ -48,6 +48,35 @@ fn gated<'a>(
     (start(sandbox, options, name, &command), gate)
 }
 
+/// Logs a row three times as if that had been some seconds ago, then one of now and one of tomorrow.
+const SHIFTED: &str = r#"
+import time, gradtop
+run, now = gradtop.init(), time.monotonic_ns
+for step, ago in enumerate([30, 20, 10, 0, -86400]):
+    time.monotonic_ns = lambda: now() - ago * 10**9
+    run.log(step, said=time.time() - ago)
+run.finish()
+"#;
+
+#[test]
+fn a_row_has_the_time_of_its_call_however_late_it_is_recorded() {
+    let sandbox = sandbox();
+    let script = sandbox.path().join("shifted.py");
+    fs::write(&script, SHIFTED).unwrap();
+    sandbox.gradtop(&["exec", "--name", "s", "--", "python3", script.to_str().unwrap()]).expect_code(0);
+    let all = read_series(&sandbox.find("s").dir, |_| true).unwrap();
+    let (said, system): (Vec<_>, Vec<_>) = all.into_iter().partition(|series| series.key.metric == "said");
+    let times = &said[0].time_us;
+    assert!(times.is_sorted(), "{times:?}");
+    for (time, said) in times.iter().zip(&said[0].value).take(4) {
+        // Time never goes back, so a row is no older than what the recorder itself measured before.
+        let measured = system.iter().flat_map(|series| &series.time_us).filter(|t| *t <= time).max();
+        let earliest = ((said * 1e6) as i64).max(measured.copied().unwrap_or(0));
+        assert!((time - earliest).abs() < 5_000_000, "{time} is not {said}");
+    }
+    assert!(times[4] - times[3] < 3_600_000_000, "not tomorrow: {times:?}");
+}
+
 #[test]
 fn the_client_logs_pauses_saves_stops_and_resumes() {
     let sandbox = sandbox();

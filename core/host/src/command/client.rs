@@ -27,6 +27,8 @@ use crate::train::session::Session;
 
 /// How long to collect input before handling it: waking the sink for each row would cost a client more than sending it.
 const GATHER: Duration = Duration::from_micros(500);
+/// The age in microseconds up to which a client's time of a row is believed.
+const OLDEST_US: i64 = 60_000_000;
 /// Number of bytes read at once.
 const CHUNK: usize = 256 << 10;
 /// Maximum length of a cause or complaint in bytes.
@@ -312,16 +314,18 @@ impl<'a> Source<'a> {
         // A series that exceeded the limit has no valid number.
         let known = series.iter().zip(row.values()).filter(|(series, _)| **series != u32::MAX);
         self.points.extend(known.map(|(series, value)| Point { series: *series, reserved: 0, value }));
-        self.log(row.step, row.epoch);
+        let ago = self.shared.session.recorder.now().saturating_sub(row.time_us);
+        let time_us = Some(row.time_us).filter(|_| (0..=OLDEST_US).contains(&ago));
+        self.log(row.step, row.epoch, time_us);
     }
 
-    /// Logs [`Self::points`].
-    fn log(&mut self, step: i64, epoch: f64) {
+    /// Logs [`Self::points`], at a time in microseconds since 1970 if it is known.
+    fn log(&mut self, step: i64, epoch: f64, time_us: Option<i64>) {
         if step > self.step.saturating_add(1) {
             self.shared.session.progress.note_gap();
         }
         self.step = step;
-        if let Err(refused) = self.shared.session.log(step, epoch, &self.points) {
+        if let Err(refused) = self.shared.session.log_at(step, epoch, time_us, &self.points) {
             self.refuse(&refused.why);
         }
     }
@@ -481,7 +485,7 @@ impl<'a> Source<'a> {
         }
         if !self.points.is_empty() {
             let step = step.unwrap_or(self.step.saturating_add(1));
-            self.log(step, epoch.unwrap_or(f64::NAN));
+            self.log(step, epoch.unwrap_or(f64::NAN), None);
         }
     }
 

@@ -207,20 +207,25 @@ impl Session {
 
     /// Logs points of one step. Nothing is logged if one of them has an unknown series.
     pub(crate) fn log(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
-        let time_us = self.record(step, epoch, points)?;
+        self.log_at(step, epoch, None, points)
+    }
+
+    /// Like [`Self::log`], at a time in microseconds since 1970 if it is known.
+    pub(crate) fn log_at(&self, step: i64, epoch: f64, time_us: Option<i64>, points: &[abi::Point]) -> Call {
+        let time_us = self.record(step, epoch, time_us, points)?;
         self.progress.set_step(step, time_us);
         Ok(())
     }
 
     /// Like [`Self::log`], for a row of a log file. Several files are read one after another, so none sets the run back.
     pub(crate) fn log_of_file(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call {
-        let time_us = self.record(step, epoch, points)?;
+        let time_us = self.record(step, epoch, None, points)?;
         self.progress.advance_to(step, time_us);
         Ok(())
     }
 
     /// Logs without noting the step. Returns the time, by the recorder's clock.
-    fn record(&self, step: i64, epoch: f64, points: &[abi::Point]) -> Call<i64> {
+    fn record(&self, step: i64, epoch: f64, time_us: Option<i64>, points: &[abi::Point]) -> Call<i64> {
         let mut turned = false;
         for point in points {
             let flags = self.series.get(point.series as usize).map_or(0, |f| f.load(Ordering::Acquire));
@@ -229,11 +234,12 @@ impl Session {
             }
             turned |= flags & flag::GUARD != 0 && (flags & flag::BAD != 0) == point.value.is_finite();
         }
-        let time_us = self.recorder.log(
-            step,
-            Some(epoch).filter(|e| e.is_finite()),
-            points.iter().map(|p| (p.series, p.value)),
-        );
+        let values = points.iter().map(|p| (p.series, p.value));
+        let some_epoch = Some(epoch).filter(|e| e.is_finite());
+        let time_us = match time_us {
+            Some(time_us) => self.recorder.log_at(step, some_epoch, time_us, values),
+            None => self.recorder.log(step, some_epoch, values),
+        };
         self.progress.note(step, epoch);
         if turned {
             self.note_divergence(step, points);

@@ -117,7 +117,7 @@ impl Recorder {
 
     /// Logs points of one step, as series number and value. Writes only to memory, and waits if the disk is far behind.
     /// Points with numbers not returned by [`Self::series`] are ignored. The iterator must not use this recorder. Returns the
-    /// time of the call as [`Self::now`] gives it.
+    /// time of the points in microseconds since 1970.
     pub fn log(&self, step: i64, epoch: Option<f64>, points: impl IntoIterator<Item = (u32, f64)>) -> i64 {
         self.record(step, epoch, None, points)
     }
@@ -135,8 +135,8 @@ impl Recorder {
         epoch: Option<f64>,
         time_us: i64,
         points: impl IntoIterator<Item = (u32, f64)>,
-    ) {
-        self.record(step, epoch, Some(time_us), points);
+    ) -> i64 {
+        self.record(step, epoch, Some(time_us), points)
     }
 
     fn record(
@@ -154,7 +154,7 @@ impl Recorder {
             hot = wait_for_room(shared, hot);
         }
         if hot.closed {
-            return now;
+            return time;
         }
         let call = Call { step, epoch: epoch.unwrap_or(f64::NAN), time, points: 0 };
         let wake = hot.record(call, now, points);
@@ -162,7 +162,7 @@ impl Recorder {
         if wake {
             shared.work.notify_one();
         }
-        now
+        time
     }
 
     /// Appends rows to a table; `step` becomes its first column. Written in the background within about 100 ms. The
