@@ -38,7 +38,9 @@ fn quick_has_a_barrier_between_different_initial_values_only() {
     assert!(of("batch", "same") <= 0.02, "{barriers:?}");
     assert!(of("rate", "other") > of("rate", "same"), "{barriers:?}");
     assert!(of("batch", "matched") < 0.5 * of("batch", "other"), "{barriers:?}");
-    let said = recorded.last_table("conclusion").strings("statement");
+    let conclusion = recorded.last_table("conclusion");
+    assert!(conclusion.f64s("pairs").iter().all(|pairs| *pairs == 1.0), "lines are no pairs");
+    let said = conclusion.strings("statement");
     assert!(said[0].contains("higher than from the same (seen in this run)"), "{said:?}");
     assert!(said[2].contains(": no barrier to speak of (seen in this run)"), "{said:?}");
     assert!(

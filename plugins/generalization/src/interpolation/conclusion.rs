@@ -1,5 +1,7 @@
 //! Draws conclusions from the lines.
 
+use std::collections::BTreeSet;
+
 use gradtop_sdk::prelude::*;
 use gradtop_toolkit::conclusion::{self, Claim, FEWEST, Spread, counted};
 use gradtop_toolkit::stats::{bootstrap, mean, permutation};
@@ -184,15 +186,18 @@ const MATCHED_UNITS: Question = Question {
     caution: "units are matched by their weights: of several hidden layers that is a local optimum, and another order may have a lower barrier",
 };
 
+/// Returns the numbers of the pairs of several lines, each once.
+fn different(pairs: impl Iterator<Item = i64>) -> Vec<i64> {
+    pairs.collect::<BTreeSet<_>>().into_iter().collect()
+}
+
 /// The pair is the unit, because its lines share the network at 0.
 fn overall(groups: &[Group<'_>], alphas: &[f64], question: &Question) -> Claim {
     let of = |start: Start, pair: i64| -> f64 {
         let lines = groups.iter().filter(|g| g.start == start).flat_map(|g| &g.lines);
         mean(&lines.filter(|l| l.pair == pair).map(|l| l.barrier(0, alphas).0).collect::<Vec<_>>())
     };
-    let mut pairs: Vec<i64> = groups.iter().flat_map(|g| g.lines.iter().map(|line| line.pair)).collect();
-    pairs.sort_unstable();
-    pairs.dedup();
+    let pairs = different(groups.iter().flat_map(|g| g.lines.iter().map(|line| line.pair)));
     let [high, low] =
         question.starts.map(|start| pairs.iter().map(|&pair| of(start, pair)).collect::<Vec<_>>());
     let differences: Vec<f64> = high.iter().zip(&low).map(|(high, low)| high - low).collect();
@@ -352,8 +357,8 @@ pub(super) fn write(
     said.extend(time.map(|claim| ("spawned", None, claim)));
     let pairs = |figure: &str, group: Option<&Group<'_>>| match group {
         Some(group) => group.lines.len(),
-        None if figure == "spawned" => spawned.len(),
-        None => lines.len(),
+        None if figure == "spawned" => different(spawned.iter().map(|two| two.pair)).len(),
+        None => different(lines.iter().map(|line| line.pair)).len(),
     };
     let above = |g: &Group<'_>| mean(&g.lines.iter().map(|l| l.above_mean(0, alphas)).collect::<Vec<_>>());
     let number = |g: Option<&Group<'_>>, of: &dyn Fn(&Group<'_>) -> f64| g.map_or(f64::NAN, of);
