@@ -128,6 +128,9 @@ pub fn count(n: f64) -> String {
             return format!("{:.1} {suffix}", tenths / 10.0);
         }
     }
+    if size >= 1e3 {
+        return format!("{:.0}", n.trunc());
+    }
     if size >= 1.0 && n.fract() != 0.0 { trimmed(&format!("{n:.1}")) } else { trimmed(&format!("{n:.2}")) }
 }
 
@@ -369,6 +372,7 @@ mod tests {
         let steps = [0, -7, 9999, 12_345, -333_333, 1_000_000].map(whole);
         assert_eq!(steps, ["0", "-7", "9999", "12,345", "-333,333", "1,000,000"]);
         assert_eq!(rate(5900.0), "5900/s");
+        assert_eq!((rate(6337.7), rate(9999.9)), ("6337/s".to_owned(), "9999/s".to_owned()));
         assert_eq!(rate(59_000.0), "59.0 k/s");
         assert_eq!(rate(12.34), "12.3/s");
         assert_eq!(rate(0.5), "2.0s/step");
