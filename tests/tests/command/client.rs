@@ -49,14 +49,14 @@ fn gated<'a>(
 }
 
 /// Logs a row three times as if that had been some seconds ago, then one of now and one of tomorrow.
-const SHIFTED: &str = r#"
+const SHIFTED: &str = r"
 import time, gradtop
 run, now = gradtop.init(), time.monotonic_ns
 for step, ago in enumerate([30, 20, 10, 0, -86400]):
     time.monotonic_ns = lambda: now() - ago * 10**9
     run.log(step, said=time.time() - ago)
 run.finish()
-"#;
+";
 
 #[test]
 fn a_row_has_the_time_of_its_call_however_late_it_is_recorded() {
