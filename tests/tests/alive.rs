@@ -226,6 +226,18 @@ fn a_suspended_trainer_is_named_and_has_no_rate_and_no_time_left() {
 }
 
 #[test]
+fn a_run_that_is_killed_while_suspended_took_until_then() {
+    let sandbox = Sandbox::new();
+    let run = endless(&sandbox, "still");
+    until("a rate", || run.view().status.steps_per_s);
+    assert!(run.signal_trainer(Signal::STOP));
+    let silent = until("no sign of it", || run.view().silent_for());
+    sandbox.gradtop(&["stop", "--kill", "still"]);
+    let status = until("its end", || Some(run.view()).filter(|view| view.state.is_final())).status;
+    assert!(status.elapsed_s.is_some_and(|took| took >= silent.as_secs_f64()), "{silent:?}: {status:#?}");
+}
+
+#[test]
 fn a_paused_run_is_not_silent_and_one_that_takes_long_steps_is_heard_of() {
     let sandbox = Sandbox::new();
     let run = sandbox.start(&["hang"], "hangs");

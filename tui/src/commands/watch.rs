@@ -300,7 +300,7 @@ pub(crate) fn end(view: &View, json: bool) -> Result<()> {
         }
     }
     if s.headline_is_part {
-        print::dim(&format!("  not all of them: `gradtop show {name}` has every series"));
+        print::dim(&format!("  not all of them: `gradtop show {name} --json` has every series"));
     }
     let hint = match view.state {
         State::Finished if has_rows(view) => format!("gradtop plot {name}"),

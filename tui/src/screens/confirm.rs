@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use gradtop_host::StopEffect;
-use gradtop_store::View;
+use gradtop_store::{Suspended, View};
 use ratatui::Frame;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -79,6 +79,7 @@ fn consequences(action: RunAction, views: &[&View]) -> Vec<String> {
         return vec![format!("This deletes everything {whose} recorded: metrics, checkpoints, log.")];
     }
     let resumable = |view: &View| view.manifest.experiment.resumable;
+    let is_suspended = |view: &View| matches!(view.suspended(), Some(Suspended::Trainer | Suspended::Both));
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
     for view in views {
         let effect = gradtop_host::stop_effect(view);
@@ -89,6 +90,13 @@ fn consequences(action: RunAction, views: &[&View]) -> Vec<String> {
                 "ends at once. What it recorded stays, and it can be resumed from its last checkpoint, if it has one"
             }
             (RunAction::Kill, _) => "ends at once, and cannot be resumed",
+            (_, StopEffect::Saves) if is_suspended(view) => {
+                "is suspended (SIGSTOP), so it cannot save: it is killed after the grace period. It can be resumed from its last \
+                 checkpoint, if it has one"
+            }
+            (_, StopEffect::Ends) if is_suspended(view) => {
+                "is suspended (SIGSTOP), so it is killed after the grace period. It cannot be resumed"
+            }
             (_, StopEffect::Saves) => "finishes its step, saves a checkpoint, and can be resumed",
             (_, StopEffect::Ends) => {
                 "finishes its step. It cannot be resumed: its experiment has no checkpoints"
@@ -140,5 +148,26 @@ impl Screen for Confirm {
         let lines = self.lines(shared, dialog::room(area));
         let lines = lines.into_iter().map(|(text, style)| Line::styled(text, style)).collect();
         dialog::draw(lines, shared.theme, frame, area);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use gradtop_store::Life;
+    use gradtop_tests::run_fixtures::{RunFixtures, run};
+
+    use super::*;
+
+    #[test]
+    fn a_suspended_run_is_not_promised_a_checkpoint() {
+        let mut fixtures = RunFixtures::new();
+        let dir = fixtures.make(&run("fit", "still", 1).with(|m, _| m.experiment.resumable = true));
+        let mut view = gradtop_store::view(&dir).unwrap();
+        let said = |view: &View| consequences(RunAction::Stop, &[view]).concat();
+        assert!(said(&view).contains("saves a checkpoint"), "{}", said(&view));
+        view.life = Life::Alive { within_reach: true, suspended: Some(Suspended::Trainer) };
+        assert!(said(&view).contains("cannot save: it is killed after the grace period"), "{}", said(&view));
     }
 }

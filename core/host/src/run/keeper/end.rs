@@ -37,11 +37,14 @@ impl Ending<'_> {
         let waiting = status.waiting.take().and_then(|waiting| waiting.rows);
         let lost = waiting.filter(|rows| *rows > 0 && !self.reported);
         let cause = cause.map(|cause| with_lost_rows(&crate::text::clean(&cause), lost));
+        // A trainer that was killed or suspended has not said how long the run was at work.
+        let took = status.outcome.is_none().then(|| status.took(Timestamp::now())).flatten();
         (status.schema, status.state) = (gradtop_store::SCHEMA, state);
         (status.cause, status.outcome) = (cause.clone(), None);
         if state != State::Finished || waiting.is_some() {
             gradtop_store::settle(self.run, &mut status);
         }
+        status.elapsed_s = status.elapsed_s.map(|elapsed| took.map_or(elapsed, |took| took.max(elapsed)));
         // These describe only the last moments.
         (status.eta_s, status.steps_per_s, status.sink) = (None, None, None);
         status.updated = Timestamp::now();
