@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use gradtop_store::{Average, PageSummary, SeriesKey, Slice};
 
-use super::pyramid::{Bucket, Pyramid, Rests, Sample, flag};
+use super::pyramid::{Bucket, LogSum, Pyramid, Rests, Sample, flag};
 use super::series::{Detail, SeriesSnapshot};
 use super::smooth::Ema;
 
@@ -126,7 +126,7 @@ impl LiveSeries {
                 max: value(high),
                 min_positive: if low > 0.0 { value(low) } else { value(high).max(f64::MIN_POSITIVE) },
                 sum: value(mean) * f64::from(n),
-                log_sum: value(mean).ln() * f64::from(n),
+                log_sum: LogSum::many(value(mean), n),
                 n,
                 finite: if bounded { n } else { 0 },
                 flags: if bounded { 0 } else { flag::FIRST_NON_FINITE | flag::LAST_NON_FINITE },
@@ -199,7 +199,7 @@ impl LiveSeries {
                 max: first,
                 min_positive: positive,
                 sum: of_all(value),
-                log_sum: of_all(value.ln()),
+                log_sum: LogSum::many(value, b.finite),
                 ..*b
             });
         }

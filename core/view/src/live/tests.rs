@@ -17,7 +17,7 @@ use gradtop_tests::synthetic::{self, LiveRun, metric};
 use super::engine::WatchedRuns;
 use super::feed::POLL_ENDED;
 use super::live_series::LiveSeries;
-use super::pyramid::Bucket;
+use super::pyramid::{Bucket, Pyramid, Sample};
 use super::series::Values;
 use super::{LiveSnapshot, RunData, SeriesFilter, SeriesSnapshot, WatchRequest, Window, XAxis, testing};
 use crate::runs::{RunId, RunRow, RunsSnapshot};
@@ -156,6 +156,21 @@ fn series_of_one_moment_count_time_from_the_same_start() {
     let mut series = LiveSeries::new(SeriesKey::metric("loss"), None, 512, 0.0);
     let zero = |series: &mut LiveSeries, started| series.snapshot(Some(started), 1).started_us;
     assert_eq!([1, 2].map(|started| zero(&mut series, started)), [Some(1), Some(2)]);
+}
+
+#[test]
+fn the_geometric_mean_of_many_is_that_of_their_logarithms() {
+    let huge = [1e-300, 5e-324, 1e300, 2.0, f64::MAX];
+    for values in [&[0.25][..], &[1e-9, 3.0], &[0.1, 0.5, 0.7], &huge, &[1e-200, 1e200]] {
+        let mut all = Pyramid::new(128);
+        for step in 0..10_000_i64 {
+            let value = values[step as usize % values.len()];
+            all.push(Sample { step, epoch: f64::NAN, time_us: step, value });
+        }
+        let logs: f64 = (0..10_000).map(|i| values[i % values.len()].ln()).sum();
+        let (mean, of_logs) = (all.levels().total.unwrap().mean(Average::GeometricMean), (logs / 1e4).exp());
+        assert!((mean / of_logs - 1.0).abs() < 1e-11, "{values:?}: {mean:e}, {of_logs:e}");
+    }
 }
 
 #[test]
